@@ -1,0 +1,89 @@
+"""fixlab explores the FIX session layer from a notebook.
+
+Every name below loads on first use, so `import fixlab` is quick and pulls in neither pandas
+nor matplotlib. Start with `Loopback`: two sessions, one virtual clock, one journal.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fixlab import panels, plots
+    from fixlab.analysis import gaps
+    from fixlab.errors import FixLabError
+    from fixlab.journal import Journal
+    from fixlab.net.acceptor import Acceptor
+    from fixlab.net.initiator import Initiator
+    from fixlab.rules import RULES
+    from fixlab.session.config import SessionConfig
+    from fixlab.session.session import Session
+    from fixlab.session.transitions import Role, SessionState, Transition, TransitionKind
+    from fixlab.sim.loopback import Loopback
+    from fixlab.stores.base import Store
+    from fixlab.stores.memory import MemoryStore
+    from fixlab.stores.sqlite import SQLiteStore
+    from fixlab.times import VirtualClock
+    from fixlab.wire.message import Message
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "RULES",
+    "Acceptor",
+    "FixLabError",
+    "Initiator",
+    "Journal",
+    "Loopback",
+    "MemoryStore",
+    "Message",
+    "Role",
+    "SQLiteStore",
+    "Session",
+    "SessionConfig",
+    "SessionState",
+    "Store",
+    "Transition",
+    "TransitionKind",
+    "VirtualClock",
+    "gaps",
+    "panels",
+    "plots",
+]
+
+# Where each name lives; the two packages are not here, since they are their own home.
+_HOMES = {
+    "RULES": "rules",
+    "Acceptor": "net.acceptor",
+    "FixLabError": "errors",
+    "Initiator": "net.initiator",
+    "Journal": "journal",
+    "Loopback": "sim.loopback",
+    "MemoryStore": "stores.memory",
+    "Message": "wire.message",
+    "Role": "session.transitions",
+    "SQLiteStore": "stores.sqlite",
+    "Session": "session.session",
+    "SessionConfig": "session.config",
+    "SessionState": "session.transitions",
+    "Store": "stores.base",
+    "Transition": "session.transitions",
+    "TransitionKind": "session.transitions",
+    "VirtualClock": "times",
+    "gaps": "analysis",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'fixlab' has no attribute {name!r}")
+    if name not in _HOMES:
+        return import_module(f"fixlab.{name}")
+    value: object = getattr(import_module(f"fixlab.{_HOMES[name]}"), name)
+    globals()[name] = value  # the next use does not come here again
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

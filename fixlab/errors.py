@@ -1,0 +1,40 @@
+"""Every exception that fixlab raises on purpose.
+
+A peer's fault is data (a transition that names its rule) and never raises. What raises is the
+caller's mistake or a broken store. Each message says what was found, what was expected and
+where.
+"""
+
+from __future__ import annotations
+
+
+class FixLabError(Exception):
+    """Base of all fixlab exceptions; catch this one to catch them all."""
+
+
+class ConfigError(FixLabError, ValueError):
+    """A setting or an argument has a value that cannot work."""
+
+
+class StateError(FixLabError, RuntimeError):
+    """A call came at a time when it makes no sense, such as `reset()` with a gap open."""
+
+
+class StoreError(FixLabError, OSError):
+    """A store could not be read or written: locked, full, corrupt, or not a store."""
+
+
+class MessageError(FixLabError, ValueError):
+    """A message to be sent cannot be written as FIX, or text to be parsed is not FIX."""
+
+
+class LogFormatError(FixLabError, ValueError):
+    """A log file is not what its format promises."""
+
+
+class SchemaError(FixLabError, ValueError):
+    """A frame lacks a column, or a column has another dtype than its schema says."""
+
+
+class ConnectError(FixLabError, ConnectionError):
+    """A live session could not be brought up, or did not come back within its limits."""
