@@ -1,0 +1,1 @@
+"""FIX on the wire: messages, tags and framing of a byte stream."""

@@ -1,0 +1,64 @@
+"""Splitting the bytes of one message into fields, exactly: data fields may contain SOH and `=`.
+
+Only framed messages come here. What cannot be a field is kept, as tag 0, and reported as a
+`Defect`; nothing raises, because a peer's fault is data.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from fixlab.wire.tags import LENGTH_TO_DATA, SOH
+
+Field = tuple[int, bytes]
+
+_TAG = re.compile(rb"[1-9][0-9]{0,9}")
+# A length that needs more digits than this exceeds every message there can be.
+_LENGTH = re.compile(rb"[0-9]{1,10}")
+
+
+class Defect(NamedTuple):
+    """Why a field is not one: the rule it breaks, the tag (0 if none can be read), in words."""
+
+    rule: str
+    tag: int
+    reason: int  # SessionRejectReason(373)
+    text: str
+
+
+def split_fields(raw: bytes) -> tuple[tuple[Field, ...], Defect | None]:
+    """All fields of `raw` in wire order, and the first defect found in them (REJ-22)."""
+    fields: list[Field] = []
+    defect: Defect | None = None
+    position, end = 0, len(raw)
+    while position < end:
+        stop = raw.find(SOH, position)
+        if stop < 0:
+            stop = end
+            defect = defect or Defect("FRM-11", 0, 0, "the last field does not end with SOH")
+        tag_bytes, equals, value = raw[position:stop].partition(b"=")
+        position = stop + 1
+        if not equals or not _TAG.fullmatch(tag_bytes):
+            fields.append((0, raw[position - 1 - len(tag_bytes + equals + value) : stop]))
+            defect = defect or Defect("FRM-11", 0, 0, "a field does not start with a tag")
+            continue
+        tag = int(tag_bytes)
+        if not value:
+            defect = defect or Defect("REJ-07", tag, 4, "Tag specified without a value")
+        fields.append((tag, value))
+        data_tag = LENGTH_TO_DATA.get(tag)
+        if data_tag is None or not raw.startswith(b"%d=" % data_tag, position):
+            continue
+        start = position + len(b"%d=" % data_tag)
+        stop = start + int(value) if _LENGTH.fullmatch(value) else -1
+        if stop < start or raw[stop : stop + 1] != SOH:
+            # The data is then split at the next SOH, like any other value.
+            wrong = Defect(
+                "DAT-03", tag, 5, f"the length does not end the data field {data_tag}"
+            )
+            defect = defect or wrong
+            continue
+        fields.append((data_tag, raw[start:stop]))
+        position = stop + 1
+    return tuple(fields), defect

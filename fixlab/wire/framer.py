@@ -1,0 +1,176 @@
+"""Framer: bytes in any split -> Message or Garbled.
+
+The result depends on the bytes alone, never on how they were cut into pieces: a broken stretch
+gives one `Garbled`, at the byte that shows it to be broken, and is then skipped up to the next
+plausible start of a message (FRM-07).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from zlib import adler32
+
+from fixlab.wire.message import Message, checksum
+
+# FRM-01, FRM-02: BeginString, BodyLength and MsgType, in this order and of this form. In a
+# broken stretch the same pattern finds the next start; nothing shorter would do, since a value
+# such as "58=x" contains an "8=" as well.
+_START = re.compile(rb"8=(?:FIX|FIXT)\.[0-9]\.[0-9]\x019=([0-9]{1,10})\x0135=")
+_START_BYTES_MAX = 30
+_PARTS = (
+    rb"8 = F I X T? \. [0-9] \. [0-9] \x01 9 = [0-9]{0,10} \x01 3 5 ="  # what a start is made of
+).split()
+# Any beginning of a start: each part, and optionally what comes behind it.
+_PREFIX = re.compile(
+    b"(?:".join(_PARTS) + b")?" * (len(_PARTS) - 1)
+)
+_TRAILER_BYTES = 7  # "10=", three digits, SOH (FRM-05)
+_NESTED = re.compile(rb"\x0110=[0-9]{3}\x01(?=8=(?:FIX|FIXT)\.[0-9]\.[0-9]\x019=[0-9])")
+
+# The last seven bytes of a message -> what all its bytes add up to, modulo 256. One lookup
+# checks the trailer's form and gives the sum to compare with.
+_SUM_WITH_TRAILER = {
+    trailer: (value + sum(trailer)) & 0xFF
+    for value, trailer in ((value, b"10=%03d\x01" % value) for value in range(256))
+}
+
+
+class Garbled(NamedTuple):
+    """Bytes that are no message: the rule they break, in words, and what is known of them.
+
+    `raw` is the whole message where its end is certain, otherwise empty: a broken stretch is
+    not kept, so that it cannot fill the memory.
+    """
+
+    rule: str
+    reason: str
+    raw: bytes = b""
+
+
+class Framer:
+    """Cuts a byte stream into messages; keeps at most `message_bytes_max` bytes waiting."""
+
+    __slots__ = ("_need", "_skipping", "_waiting", "message_bytes_max")
+
+    def __init__(self, message_bytes_max: int = 1 << 20) -> None:
+        self.message_bytes_max = message_bytes_max
+        self._waiting = bytearray()
+        self._need = 0  # total bytes the waiting message wants; nothing to do before
+        self._skipping = False  # inside a broken stretch that was already reported
+
+    @property
+    def waiting(self) -> int:
+        """Bytes kept because their message is not complete."""
+        return len(self._waiting)
+
+    def feed(self, data: bytes) -> list[Message | Garbled]:
+        """What `data` completes, in stream order."""
+        if self._waiting:
+            # A bytearray grows in place: one byte at a time stays linear.
+            self._waiting += data
+            if len(self._waiting) < self._need:
+                return []
+            data = bytes(self._waiting)
+            self._waiting.clear()
+        found: list[Message | Garbled] = []
+        position, end = 0, len(data)
+        start_of = _START.match
+        while position < end:
+            start = start_of(data, position)
+            if start is None:
+                step = self._unstarted(data, position, found)
+            else:
+                total = start.end() - 3 - position + int(start[1]) + _TRAILER_BYTES
+                stop = position + total
+                if stop <= end and total <= self.message_bytes_max:
+                    expected = _SUM_WITH_TRAILER.get(data[stop - _TRAILER_BYTES : stop])
+                    if expected is not None and data[stop - _TRAILER_BYTES - 1] == 1:
+                        raw = data[position:stop]
+                        actual = adler32(raw, 0) if total <= 256 else checksum(raw)
+                        if expected == actual & 0xFF:
+                            found.append(Message.from_wire(raw))
+                            self._skipping = False
+                            position = stop
+                            continue
+                        step = self._wrong_sum(raw, found)
+                    else:
+                        step = self._wrong_length(found)
+                elif total > self.message_bytes_max:
+                    step = self._oversized(int(start[1]), found)
+                else:
+                    self._need = total
+                    step = 0
+            if step == 0:
+                self._waiting += data[position:]
+                return found
+            position += step
+        self._need = 0
+        return found
+
+    def _unstarted(self, data: bytes, position: int, found: list[Message | Garbled]) -> int:
+        """Bytes to pass over where no message starts; 0 to wait for more of them."""
+        chunk = data[position : position + _START_BYTES_MAX]
+        if position + len(chunk) == len(data) and _PREFIX.fullmatch(chunk):
+            self._need = 0
+            return 0
+        if not self._skipping:
+            found.append(_no_start(chunk))
+            self._skipping = True
+        following = _START.search(data, position + 1)
+        if following is not None:
+            return following.start() - position
+        # A start may be cut by the end of what has come: keep the longest tail that fits one.
+        for tail in range(max(position + 1, len(data) - _START_BYTES_MAX), len(data)):
+            if _PREFIX.fullmatch(data, tail):
+                return tail - position
+        return len(data) - position
+
+    def _wrong_sum(self, raw: bytes, found: list[Message | Garbled]) -> int:
+        """A stretch of the promised length with a trailer at its end that does not add up."""
+        if _NESTED.search(raw) is not None:
+            # It holds the end of one message and the start of another: the length was wrong.
+            return self._wrong_length(found)
+        # FRM-04: its end is certain, so exactly this message is passed over.
+        found.append(Garbled("FRM-04", "CheckSum(10) is wrong", raw))
+        self._skipping = False
+        return len(raw)
+
+    def _wrong_length(self, found: list[Message | Garbled]) -> int:
+        # FRM-03: a length too large may have swallowed the messages behind it: look inside.
+        if not self._skipping:
+            found.append(Garbled("FRM-03", "BodyLength(9) does not lead to CheckSum(10)"))
+            self._skipping = True
+        return 1
+
+    def _oversized(self, body_length: int, found: list[Message | Garbled]) -> int:
+        # FRM-13: waiting for it would let one number fill the memory.
+        if not self._skipping:
+            found.append(
+                Garbled(
+                    "FRM-13",
+                    f"BodyLength(9) {body_length} exceeds the largest message accepted, "
+                    f"{self.message_bytes_max} bytes",
+                )
+            )
+        self._skipping = True
+        return 1
+
+
+def _no_start(chunk: bytes) -> Garbled:
+    """Which rule the first bytes break; the same answer for every split of the stream."""
+    # The first byte that cannot belong to a start decides; what comes behind it does not.
+    good = 0
+    while good < len(chunk) and _PREFIX.fullmatch(chunk[: good + 1]):
+        good += 1
+    if good < 2:
+        hint = {0x16: ", as a TLS handshake has", 0x47: ", as HTTP's GET has"}.get(chunk[0], "")
+        return Garbled(
+            "FRM-07", f"bytes that start no message (first byte 0x{chunk[0]:02x}{hint})"
+        )
+    soh = chunk.find(b"\x01", 0, good)
+    if soh < 0:
+        return Garbled("FRM-02", "BeginString(8) is not of the form FIX.n.m or FIXT.n.m")
+    if chunk.find(b"\x01", soh + 1, good) < 0:
+        return Garbled("FRM-03", "BodyLength(9) is not second, or not a number")
+    return Garbled("FRM-01", "MsgType(35) is not the third field")
