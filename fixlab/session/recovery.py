@@ -1,0 +1,112 @@
+"""What is missing inbound, what waits behind it, and when to ask for it (again)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from fixlab.session.inbound import Head
+from fixlab.wire.message import Message
+
+# RRQ-10 counts messages; this bounds what they may weigh together.
+HELD_BYTES_MAX = 64 << 20
+
+
+class Gap(NamedTuple):
+    """The open gap: numbers `begin` to `end` are missing, `held` later ones wait."""
+
+    begin: int
+    end: int
+    held: int
+
+
+class Held(NamedTuple):
+    """An early message; `acted` when its number only has to be counted (RSP-12, LGN-10)."""
+
+    message: Message
+    head: Head
+    acted: bool
+
+
+@dataclass(slots=True)
+class Recovery:
+    """The inbound gap of one connection, or none, and the early messages behind it."""
+
+    held_max: int
+    held: dict[int, Held] = field(default_factory=dict)
+    ordinal: int = 0  # gaps noticed so far, over the session's life
+    begin: int = 0  # first number missing when the gap was noticed
+    end: int = 0  # last number of the gap; 0 when there is none
+    requested: bool = False
+    open_ended: bool = False  # asked "to the end": whatever was sent by then will come
+    answered: bool = False  # something of the answer has arrived
+    asked_again: int = 0  # repeats without progress
+    progress: int = 0  # when the request went out, or NextNumIn last moved
+    stalled: int = 0  # new messages in a row while the answer had begun (SQR-16)
+    _highest: int = 0  # highest early number seen
+    _held_bytes: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether numbers are missing."""
+        return self.end != 0
+
+    @property
+    def gap_ordinal(self) -> int | None:
+        """Ordinal of the open gap, or None."""
+        return self.ordinal if self.end else None
+
+    def notice(self, next_in: int, number: int, now: int) -> bool:
+        """Number `number` came while `next_in` was due; True when that opens a gap."""
+        if self.end == 0:
+            self.ordinal += 1
+            self.begin, self.end = next_in, number - 1
+            self.requested = self.answered = False
+            self.asked_again = self.stalled = 0
+            self.progress = now
+            self._highest = max(number, *self.held) if self.held else number
+            return True
+        # RRQ-04: an open-ended request that is not answered yet covers every hole noticed
+        # meanwhile, since the peer sent these messages before it read the request.
+        if number > self._highest + 1 and not self.answered and self._covers_more():
+            self.end = number - 1
+        self._highest = max(self._highest, number)
+        return False
+
+    def _covers_more(self) -> bool:
+        return self.open_ended or not self.requested
+
+    def hold(self, number: int, item: Held) -> bool:
+        """Keep an early message; False when there is no room left (RRQ-10)."""
+        if number in self.held:
+            return True
+        size = len(item.message.raw or b"")
+        if len(self.held) >= self.held_max or self._held_bytes + size > HELD_BYTES_MAX:
+            return False
+        self.held[number] = item
+        self._held_bytes += size
+        return True
+
+    def take(self, number: int) -> Held | None:
+        """The held message with this number, no longer held."""
+        item = self.held.pop(number, None)
+        if item is not None:
+            self._held_bytes -= len(item.message.raw or b"")
+        return item
+
+    def forget_below(self, next_in: int) -> None:
+        """Drop held messages that a gap fill or reset has passed over."""
+        if self.held and min(self.held) < next_in:
+            for number in [n for n in self.held if n < next_in]:
+                self.take(number)
+
+    def close(self) -> None:
+        """The gap is over, one way or another."""
+        self.begin = self.end = 0
+        self.requested = self.answered = False
+
+    def clear(self) -> None:
+        """Forget gap and held messages: connection lost (RRQ-09) or session reset."""
+        self.close()
+        self.held.clear()
+        self._held_bytes = 0
