@@ -1,0 +1,435 @@
+"""The schema of every frame: column, dtype, unit, meaning, when missing; and `check()`.
+
+Times are pinned to nanoseconds, UTC. A column with a closed set of values is categorical and
+carries all of them in declared order; one with an open set (`session`, `msg_type`, `rule`)
+carries those that occur, sorted. So the frames of two equal runs compare equal.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pandas.arrays import IntegerArray
+
+from fixlab.errors import SchemaError
+from fixlab.session.transitions import SessionState, TransitionKind
+
+TIME = "datetime64[ns, UTC]"
+# What stands for a missing value in an int64 array that `build` is given; also NaT's value.
+MISSING = int(np.iinfo(np.int64).min)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a schema; `categories` is None unless the set of values is closed."""
+
+    name: str
+    dtype: str
+    meaning: str
+    unit: str = ""
+    missing: str = "never"  # when the value is missing, and as what
+    categories: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """The columns of a frame, in order. Shown as a table, in text and in a notebook."""
+
+    name: str
+    title: str  # what one row is
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns, in order."""
+        return [column.name for column in self.columns]
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"schema {self.name} has no column {name!r}; it has {self.names}")
+
+    def __str__(self) -> str:
+        rows = [_HEADINGS, *map(_cells, self.columns)]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(_HEADINGS) - 1)]
+        lines = [
+            "  ".join([*(cell.ljust(n) for cell, n in zip(row, widths, strict=False)), row[-1]])
+            for row in rows
+        ]
+        return "\n".join([f"{self.name}: {self.title}", *(line.rstrip() for line in lines)])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in _HEADINGS)
+        body = "".join(
+            "<tr>"
+            + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(column))
+            + "</tr>"
+            for column in self.columns
+        )
+        return (
+            f"<p><b>{html.escape(self.name)}</b>: {html.escape(self.title)}</p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
+
+
+_HEADINGS = ("column", "dtype", "unit", "missing", "meaning")
+
+
+def _cells(column: Column) -> tuple[str, ...]:
+    meaning = column.meaning
+    if column.categories is not None:
+        meaning += ": " + " ".join(name or '""' for name in column.categories)
+    return (column.name, column.dtype, column.unit, column.missing, meaning)
+
+
+_KINDS = tuple(kind.value for kind in TransitionKind)
+_STATES = tuple(state.value for state in SessionState)
+
+TRANSITIONS = Schema(
+    name="transitions",
+    title="one row for each decision about a session's sequence or state",
+    columns=(
+        Column(name="time", dtype=TIME, unit="UTC", meaning="the `now` of the step"),
+        Column(name="session", dtype="category", meaning="Session.id; the two ends differ"),
+        Column(
+            name="step",
+            dtype="int64",
+            meaning="ordinal of the input to that session, from 0; rows of one step share it",
+        ),
+        Column(name="kind", dtype="category", meaning="what was decided", categories=_KINDS),
+        Column(
+            name="state_before",
+            dtype="category",
+            meaning="lifecycle before",
+            categories=_STATES,
+        ),
+        Column(name="state", dtype="category", meaning="lifecycle after", categories=_STATES),
+        Column(name="next_in_before", dtype="int64", meaning="NextNumIn before"),
+        Column(name="next_in", dtype="int64", meaning="NextNumIn after"),
+        Column(name="next_out_before", dtype="int64", meaning="NextNumOut before"),
+        Column(name="next_out", dtype="int64", meaning="NextNumOut after"),
+        Column(
+            name="msg_type",
+            dtype="category",
+            missing='"" without a message',
+            meaning="MsgType(35) of the message that caused the row",
+        ),
+        Column(
+            name="msg_seq_num",
+            dtype="Int64",
+            missing="NA without a number",
+            meaning="MsgSeqNum(34) of that message; numbers beyond int64 are clipped",
+        ),
+        Column(name="poss_dup", dtype="bool", meaning="PossDupFlag(43) of that message"),
+        Column(
+            name="begin_seq_no",
+            dtype="Int64",
+            missing="NA without a range",
+            meaning="first number of the range meant",
+        ),
+        Column(
+            name="end_seq_no",
+            dtype="Int64",
+            missing="NA without a range",
+            meaning="last number of the range meant, inclusive; 0 is open",
+        ),
+        Column(
+            name="gap",
+            dtype="Int64",
+            missing="NA outside a gap",
+            meaning="ordinal of the gap it belongs to, per session, from 1",
+        ),
+        Column(
+            name="rule",
+            dtype="category",
+            missing='"" without a rule',
+            meaning="id of the rule that decided, as in fixlab.RULES",
+        ),
+        Column(
+            name="text",
+            dtype="str",
+            missing='often ""',
+            meaning="Text(58), or the decision in words",
+        ),
+    ),
+)
+
+HOW_CLOSED = ("resent", "gap_filled", "mixed", "reset", "abandoned", "open")
+
+GAPS = Schema(
+    name="gaps",
+    title="one row for each gap in the numbers that a session received",
+    columns=(
+        Column(name="session", dtype="category", meaning="Session.id of the side that missed"),
+        Column(name="gap", dtype="int64", meaning="ordinal of the gap in its session, from 1"),
+        Column(name="begin_seq_no", dtype="int64", meaning="first number of the gap"),
+        Column(
+            name="end_seq_no",
+            dtype="int64",
+            meaning="last number of the gap at its widest, inclusive",
+        ),
+        Column(
+            name="count",
+            dtype="int64",
+            unit="numbers",
+            meaning="how many numbers it spans, those of early messages held among them",
+        ),
+        Column(
+            name="noticed",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT when the frame begins later",
+            meaning="when a message with too high a number revealed it",
+        ),
+        Column(
+            name="noticed_by",
+            dtype="Int64",
+            missing="NA when the frame begins later",
+            meaning="MsgSeqNum(34) of that message",
+        ),
+        Column(
+            name="noticed_msg_type",
+            dtype="category",
+            missing='"" when the frame begins later',
+            meaning="MsgType(35) of that message",
+        ),
+        Column(
+            name="requests",
+            dtype="int64",
+            unit="messages",
+            meaning="ResendRequests sent for it",
+        ),
+        Column(
+            name="requested",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT when never asked for",
+            meaning="when it was first asked for",
+        ),
+        Column(
+            name="closed",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT while open",
+            meaning="when it ended: closed, reset away or abandoned",
+        ),
+        Column(name="how", dtype="category", meaning="how it ended", categories=HOW_CLOSED),
+        Column(
+            name="resent",
+            dtype="int64",
+            unit="messages",
+            meaning="processed with PossDupFlag(43)=Y",
+        ),
+        Column(
+            name="filled", dtype="int64", unit="numbers", meaning="of its range, gap-filled"
+        ),
+        Column(
+            name="held", dtype="int64", unit="messages", meaning="early ones that had to wait"
+        ),
+        Column(
+            name="duration_ms",
+            dtype="float64",
+            unit="ms",
+            missing="NaN while open or when the beginning is unknown",
+            meaning="from noticed to closed",
+        ),
+    ),
+)
+
+LOST = "LOST"
+DEPARTURES = (TransitionKind.SENT, TransitionKind.RESENT, TransitionKind.FILL_SENT)
+ARRIVALS = (
+    TransitionKind.ACCEPTED,
+    TransitionKind.HELD,
+    TransitionKind.GAP_FILLED,
+    TransitionKind.DUPLICATE,
+    TransitionKind.TOO_LOW,
+    TransitionKind.RESET_IN,
+    TransitionKind.RESET_BOTH,
+    TransitionKind.GARBLED,
+    TransitionKind.REJECTED,
+    TransitionKind.IGNORED,
+)
+
+FLIGHTS = Schema(
+    name="flights",
+    title="one row for each message on the wire, from its sender to its fate",
+    columns=(
+        Column(name="sender", dtype="category", meaning="Session.id of the sender"),
+        Column(name="receiver", dtype="category", meaning="Session.id of the receiver"),
+        Column(
+            name="sent",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT when only the receiver recorded it",
+            meaning="when it left",
+        ),
+        Column(
+            name="arrived",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT when it did not arrive, or nobody knows",
+            meaning="when it was decided on",
+        ),
+        Column(name="msg_type", dtype="category", meaning="MsgType(35)"),
+        Column(
+            name="msg_seq_num",
+            dtype="Int64",
+            missing="NA when the sender recorded none",
+            meaning="MsgSeqNum(34)",
+        ),
+        Column(name="poss_dup", dtype="bool", meaning="PossDupFlag(43)"),
+        Column(
+            name="kind",
+            dtype="category",
+            missing='"" when only the receiver recorded it',
+            meaning="how it left",
+            categories=("", *(kind.value for kind in DEPARTURES)),
+        ),
+        Column(
+            name="fate",
+            dtype="category",
+            missing='"" while in flight, or when the receiver is not in the frame',
+            meaning="what the receiver made of it",
+            categories=("", *(kind.value for kind in ARRIVALS), LOST),
+        ),
+        Column(
+            name="begin_seq_no",
+            dtype="Int64",
+            missing="NA without a range",
+            meaning="first number of the range it asks for or fills",
+        ),
+        Column(
+            name="end_seq_no",
+            dtype="Int64",
+            missing="NA without a range",
+            meaning="last number of that range, inclusive; 0 is open",
+        ),
+        Column(
+            name="gap",
+            dtype="Int64",
+            missing="NA outside a gap",
+            meaning="the receiver's gap that it belongs to",
+        ),
+        Column(
+            name="text",
+            dtype="str",
+            missing='often ""',
+            meaning="the receiver's text on it, or else the sender's",
+        ),
+    ),
+)
+
+SCHEMAS = {schema.name: schema for schema in (TRANSITIONS, GAPS, FLIGHTS)}
+
+
+def check(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """`frame` itself, when it has the columns of `schema`; more columns, any order, are fine.
+
+    Raises `SchemaError` when it is no frame, lacks a column, or a column has another dtype or
+    other categories; the message names the column, what was found and what was expected.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise SchemaError(
+            f"expected a frame of schema {schema.name}, found {type(frame).__name__}"
+        )
+    for column in schema.columns:
+        if column.name not in frame.columns:
+            raise SchemaError(
+                f"frame {schema.name}: column {column.name} ({column.dtype}) is missing, found "
+                f"columns {[str(name) for name in frame.columns]}"
+            )
+        _check_column(frame[column.name], column, schema)
+    return frame
+
+
+def _check_column(values: Any, column: Column, schema: Schema) -> None:
+    where = f"frame {schema.name}, column {column.name}"
+    if isinstance(values, pd.DataFrame):
+        raise SchemaError(f"{where}: expected once, found {values.shape[1]} times")
+    if str(values.dtype) != column.dtype:
+        raise SchemaError(f"{where}: found dtype {values.dtype}, expected {column.dtype}")
+    if column.categories is None:
+        return
+    found = tuple(values.cat.categories)
+    if found != column.categories:
+        raise SchemaError(
+            f"{where}: found categories {list(found)}, expected {list(column.categories)}"
+        )
+
+
+def empty(schema: Schema) -> pd.DataFrame:
+    """A frame of `schema` without rows."""
+    return build(schema, {name: [] for name in schema.names})
+
+
+def build(schema: Schema, values: Mapping[str, Any]) -> pd.DataFrame:
+    """A frame of `schema` from the values of its columns, which are used, not copied.
+
+    Times and integers are int64 arrays (nanoseconds; `MISSING` where missing); categories a
+    `pandas.Categorical` or a sequence of str; text a sequence of str.
+    """
+    data = {column.name: _array(values[column.name], column) for column in schema.columns}
+    return pd.DataFrame(data, copy=False)
+
+
+def category(values: Sequence[str]) -> pd.Categorical:
+    """`values` as a categorical whose categories are those that occur, sorted."""
+    return _coded(values, _category_dtype(sorted(set(values))))
+
+
+def _category_dtype(categories: Sequence[str]) -> pd.CategoricalDtype:
+    # Said in full, since pandas would make an empty list of categories one of objects.
+    return pd.CategoricalDtype(pd.Index(list(categories), dtype="str"), ordered=False)
+
+
+def _coded(values: Any, dtype: pd.CategoricalDtype) -> pd.Categorical:
+    return pd.Categorical(values, dtype=dtype)
+
+
+def categorical(positions: Any, categories: Sequence[str]) -> pd.Categorical:
+    """A categorical from integer positions in `categories`."""
+    return pd.Categorical.from_codes(
+        positions, dtype=_category_dtype(categories), validate=False
+    )
+
+
+def nanoseconds(frame: pd.DataFrame, name: str) -> npt.NDArray[np.int64]:
+    """A column of times as nanoseconds since the epoch; `MISSING` for NaT."""
+    return frame[name].to_numpy("datetime64[ns]").view(np.int64)
+
+
+def numbers(frame: pd.DataFrame, name: str) -> npt.NDArray[np.int64]:
+    """An integer column as int64; `MISSING` for NA."""
+    return frame[name].to_numpy(np.int64, na_value=MISSING)
+
+
+def codes(frame: pd.DataFrame, name: str) -> npt.NDArray[np.int64]:
+    """A categorical column as positions in its categories."""
+    return np.asarray(frame[name].cat.codes, dtype=np.int64)
+
+
+def _array(values: Any, column: Column) -> Any:
+    dtype = column.dtype
+    if dtype == "category":
+        if isinstance(values, pd.Categorical):
+            return values
+        if column.categories is None:
+            return category(values)
+        return _coded(values, _category_dtype(column.categories))
+    if dtype == TIME:
+        times = np.asarray(values, dtype=np.int64).view("datetime64[ns]")
+        return pd.DatetimeIndex(times).tz_localize("UTC")
+    if dtype == "Int64":
+        integers = np.asarray(values, dtype=np.int64)
+        return IntegerArray(integers, integers == MISSING)
+    if dtype == "str":
+        return pd.array(np.asarray(values, dtype=object), dtype="str")
+    return np.asarray(values, dtype=dtype)

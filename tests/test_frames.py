@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fixlab.errors import SchemaError
+from fixlab.frames import (
+    FLIGHTS,
+    GAPS,
+    MISSING,
+    SCHEMAS,
+    TRANSITIONS,
+    Column,
+    Schema,
+    build,
+    category,
+    check,
+    empty,
+)
+from fixlab.session.transitions import SessionState, Transition, TransitionKind
+
+SCHEMA_IDS = list(SCHEMAS)
+
+
+def test_transitions_has_the_fields_of_a_transition_in_order() -> None:
+    assert tuple(TRANSITIONS.names) == Transition._fields
+
+
+def test_closed_sets_carry_every_member_in_declared_order() -> None:
+    assert TRANSITIONS["kind"].categories == tuple(TransitionKind)
+    assert TRANSITIONS["state"].categories == tuple(SessionState)
+    assert TRANSITIONS["state_before"].categories == tuple(SessionState)
+
+
+@pytest.mark.parametrize("name", SCHEMA_IDS)
+def test_an_empty_frame_passes_its_own_check(name: str) -> None:
+    frame = empty(SCHEMAS[name])
+    assert check(frame, SCHEMAS[name]) is frame
+    assert list(frame.columns) == SCHEMAS[name].names
+    assert len(frame) == 0
+
+
+@pytest.mark.parametrize("name", SCHEMA_IDS)
+def test_each_column_says_what_it_means_and_when_it_is_missing(name: str) -> None:
+    for column in SCHEMAS[name].columns:
+        assert column.meaning
+        assert column.missing
+
+
+@pytest.mark.parametrize("name", SCHEMA_IDS)
+def test_each_missing_column_is_named(name: str) -> None:
+    schema = SCHEMAS[name]
+    for column in schema.columns:
+        frame = empty(schema).drop(columns=column.name)
+        expected = rf"frame {name}: column {column.name} \(.*\) is missing, found columns"
+        with pytest.raises(SchemaError, match=expected):
+            check(frame, schema)
+
+
+@pytest.mark.parametrize("name", SCHEMA_IDS)
+def test_each_column_of_another_dtype_is_named(name: str) -> None:
+    schema = SCHEMAS[name]
+    for column in schema.columns:
+        frame = empty(schema).astype({column.name: "object"})
+        with pytest.raises(SchemaError) as caught:
+            check(frame, schema)
+        assert str(caught.value) == (
+            f"frame {name}, column {column.name}: found dtype object, expected {column.dtype}"
+        )
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_time_in_another_unit_is_refused(unit: str) -> None:
+    frame = empty(TRANSITIONS)
+    frame["time"] = frame["time"].dt.as_unit(unit)
+    expected = rf"column time: found dtype datetime64\[{unit}, UTC\], expected datetime64\[ns"
+    with pytest.raises(SchemaError, match=expected):
+        check(frame, TRANSITIONS)
+
+
+def test_other_categories_are_refused() -> None:
+    frame = empty(TRANSITIONS)
+    frame["state"] = frame["state"].cat.remove_categories(["ACTIVE"])
+    with pytest.raises(SchemaError, match=r"column state: found categories .*expected \['DISC"):
+        check(frame, TRANSITIONS)
+
+
+def test_a_column_that_stands_twice_is_refused() -> None:
+    frame = empty(TRANSITIONS)
+    with pytest.raises(SchemaError, match="column text: expected once, found 2 times"):
+        check(pd.concat([frame, frame[["text"]]], axis=1), TRANSITIONS)
+
+
+def test_what_is_no_frame_is_refused() -> None:
+    with pytest.raises(SchemaError, match="expected a frame of schema gaps, found list"):
+        check([], GAPS)  # type: ignore[arg-type]
+
+
+def test_more_columns_in_any_order_are_fine() -> None:
+    frame = empty(FLIGHTS).assign(note="x")[["note", *reversed(FLIGHTS.names)]]
+    assert check(frame, FLIGHTS) is frame
+
+
+def test_open_sets_are_sorted_and_hold_what_occurs() -> None:
+    assert list(category(["b", "a", "b"]).categories) == ["a", "b"]
+    assert str(category([]).categories.dtype) == "str"
+
+
+def test_build_turns_the_sentinel_into_missing_values() -> None:
+    schema = Schema(
+        name="small",
+        title="a row",
+        columns=(
+            Column(name="time", dtype="datetime64[ns, UTC]", meaning="a time"),
+            Column(name="number", dtype="Int64", meaning="a number"),
+        ),
+    )
+    values = np.array([MISSING, 1_000_000_001])
+    frame = check(build(schema, {"time": values, "number": values}), schema)
+    assert frame["time"].isna().tolist() == frame["number"].isna().tolist() == [True, False]
+    assert frame["time"][1] == pd.Timestamp("1970-01-01 00:00:01.000000001", tz="UTC")
+
+
+def test_a_schema_shows_as_a_table() -> None:
+    lines = str(GAPS).splitlines()
+    assert lines[0] == "gaps: one row for each gap in the numbers that a session received"
+    assert lines[1].split() == ["column", "dtype", "unit", "missing", "meaning"]
+    assert [line.split()[0] for line in lines[2:]] == GAPS.names
+    assert "how it ended: resent gap_filled mixed reset abandoned open" in str(GAPS)
+    page = TRANSITIONS._repr_html_()
+    assert page.count("<tr>") == 1 + len(TRANSITIONS.columns)
+    assert "&quot;&quot; without a message" in page
+
+
+def test_an_unknown_column_is_a_key_error_that_names_the_known() -> None:
+    with pytest.raises(KeyError, match="schema gaps has no column 'nope'; it has"):
+        GAPS["nope"]
