@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from fixlab import times
 from fixlab.session.config import SessionConfig
 
 # A field the slow path must see: PossDupFlag and OrigSendingTime, a second copy of what the
@@ -23,52 +22,28 @@ _SPECIAL = (
 _FIELD = rb"(?:(?!" + _SPECIAL + rb")[1-9][0-9]{0,8}+=[^\x01]++\x01)"
 _TIME = rb"52=([0-9]{8}-[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,12})?)\x01"
 
-Found = tuple[bytes, bytes]  # MsgType(35) and MsgSeqNum(34)
+Find = Callable[[bytes, int], re.Match[bytes] | None]
 
 
-def usual_message(config: SessionConfig) -> Callable[[bytes | None, int], Found | None]:
-    """A function of a framed message and `now`: what it found, or None to read it slowly.
+def usual_messages(config: SessionConfig) -> Find:
+    """A function of bytes and a position that matches one whole usual message there, or None.
 
-    It recognises application messages of this session, not flagged as possible duplicates,
-    with SendingTime(52) inside the tolerance and fields that are all well formed.
+    It matches application messages of this session, not flagged as possible duplicates, with
+    fields that are all well formed. Groups: BodyLength(9), MsgType(35), MsgSeqNum(34) and
+    SendingTime(52); their values, and CheckSum(10), are still to be compared.
     """
     begin = re.escape(config.begin_string.encode())
     sender = b"49=" + re.escape(config.target_comp_id.encode()) + rb"\x01"
     target = b"56=" + re.escape(config.sender_comp_id.encode()) + rb"\x01"
     number = rb"34=([1-9][0-9]{0,17})\x01"
-    start = rb"8=" + begin + rb"\x019=[0-9]+\x0135=((?![0-5A]\x01)[!-~]+)\x01"
+    start = rb"8=" + begin + rb"\x019=([0-9]{1,10})\x0135=((?![0-5A]\x01)[!-~]+)\x01"
     # The two orders in which nearly all engines write the required header.
-    orders = (
-        number + sender + _TIME + target,
-        sender + target + number + _TIME,
+    first, second = (
+        re.compile(start + order + _FIELD + rb"*+10=[0-9]{3}\x01").match
+        for order in (number + sender + _TIME + target, sender + target + number + _TIME)
     )
-    matchers = [
-        re.compile(start + order + _FIELD + rb"*+10=[0-9]{3}\x01").fullmatch
-        for order in orders
-    ]
-    tolerance = config.sending_time_tolerance_seconds
-    window = None if tolerance is None else times.seconds(tolerance)
-    parse_utc = times.parse_utc
-    last_text: bytes = b""
-    last_sent = 0
 
-    def usual(raw: bytes | None, now: int) -> Found | None:
-        nonlocal last_text, last_sent
-        assert raw is not None, "only messages from the wire come here"
-        found = matchers[0](raw)
-        if found is None:
-            found = matchers[1](raw)
-            if found is None:
-                return None
-            matchers.reverse()  # a peer writes all its messages in one order
-        msg_type, number_text, time_text = found.groups()
-        if time_text != last_text:
-            sent = parse_utc(time_text)
-            if sent is None:
-                return None
-            last_text, last_sent = time_text, sent
-        if window is not None and abs(last_sent - now) > window:
-            return None
-        return msg_type, number_text
+    def find(data: bytes, position: int) -> re.Match[bytes] | None:
+        return first(data, position) or second(data, position)
 
-    return usual
+    return find

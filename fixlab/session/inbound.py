@@ -81,7 +81,8 @@ def to_number(text: str | None) -> int | None:
 
 def check_identity(message: Message, config: SessionConfig) -> int | None:
     """The first of BeginString(8), SenderCompID(49), TargetCompID(56) that is not this
-    session's, or None."""
+    session's, or None.
+    """
     if message.get(BEGIN_STRING) != config.begin_string:
         return BEGIN_STRING
     if message.get(SENDER_COMP_ID) != config.target_comp_id:
@@ -91,9 +92,7 @@ def check_identity(message: Message, config: SessionConfig) -> int | None:
     return None
 
 
-def check_header(
-    message: Message, head: Head, config: SessionConfig, now: int
-) -> Fault | None:
+def check_header(message: Message, head: Head, config: SessionConfig, now: int) -> Fault | None:
     """The first header rule that a message on an established session breaks (HDR-00)."""
     wrong = check_identity(message, config)
     if wrong == BEGIN_STRING:
@@ -147,6 +146,15 @@ def check_sending_time(message: Message, config: SessionConfig, now: int) -> Fau
     return None
 
 
+def is_timely(sending_time: bytes, config: SessionConfig, now: int) -> bool:
+    """Whether a SendingTime(52) is well formed and inside the tolerance (HDR-04, HDR-05)."""
+    sent = times.parse_utc(sending_time)
+    tolerance = config.sending_time_tolerance_seconds
+    return sent is not None and (
+        tolerance is None or abs(sent - now) <= times.seconds(tolerance)
+    )
+
+
 def check_poss_dup(message: Message, head: Head) -> Fault | None:
     """PossDupFlag(43) and what it demands of OrigSendingTime(122) (PRS-06, HDR-08, HDR-09)."""
     if message.get(POSS_DUP_FLAG) not in (None, "Y", "N"):
@@ -181,9 +189,7 @@ def check_content(message: Message, head: Head) -> Fault | None:
     """What the session itself must be able to read in the body, and the fields' syntax."""
     defect = message.defect
     if defect is not None:
-        return Fault(
-            defect.rule, Answer.REJECT, defect.text, defect.reason, defect.tag or None
-        )
+        return Fault(defect.rule, Answer.REJECT, defect.text, defect.reason, defect.tag or None)
     if head.msg_type == TEST_REQUEST and TEST_REQ_ID not in message:
         return required(TEST_REQ_ID, rule="HBT-10")
     if head.msg_type == RESEND_REQUEST:

@@ -43,9 +43,7 @@ class Terms(NamedTuple):
     reset: bool  # ResetSeqNumFlag(141)=Y, and the version knows it
 
 
-def read_logon(
-    message: Message, config: SessionConfig, role: Role
-) -> Terms | Fault:
+def read_logon(message: Message, config: SessionConfig, role: Role) -> Terms | Fault:
     """The terms of a Logon, or the first rule it breaks (LGN-08, -13 to -16, -18, -25, -26)."""
     defect = message.defect
     if defect is not None:

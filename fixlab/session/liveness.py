@@ -34,9 +34,7 @@ class Pulse(NamedTuple):
         )
 
 
-def deadline(
-    pulse: Pulse, *, sent: int, received: int, probed: int | None
-) -> int | None:
+def deadline(pulse: Pulse, *, sent: int, received: int, probed: int | None) -> int | None:
     """Earliest time at which `due` has something to say, or None."""
     if pulse.interval == 0:  # HBT-02
         return None
@@ -46,10 +44,8 @@ def deadline(
     return min(sent + pulse.interval, silence)
 
 
-def due(
-    pulse: Pulse, now: int, *, sent: int, received: int, probed: int | None
-) -> Due | None:
-    """What is due at `now`, the gravest first; `probed` is when a TestRequest went unanswered."""
+def due(pulse: Pulse, now: int, *, sent: int, received: int, probed: int | None) -> Due | None:
+    """What is due at `now`, the gravest first; `probed` is when the open TestRequest left."""
     if pulse.interval == 0:
         return None
     if probed is not None and now >= probed + pulse.drop_after:

@@ -7,7 +7,7 @@ calls `commit()` on the store, and only then writes the bytes.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fixlab import redact, times
 from fixlab.errors import MessageError, StateError
@@ -21,9 +21,9 @@ from fixlab.session.events import (
     GapNoticed,
     Received,
     RejectReceived,
-    TestAnswered,
+    RoundTrip,
 )
-from fixlab.session.fastpath import usual_message
+from fixlab.session.fastpath import usual_messages
 from fixlab.session.inbound import (
     Answer,
     Fault,
@@ -32,6 +32,7 @@ from fixlab.session.inbound import (
     check_header,
     check_identity,
     check_sending_time,
+    is_timely,
     read_head,
     to_number,
     too_low,
@@ -43,7 +44,7 @@ from fixlab.session.recovery import Gap, Held, Recovery
 from fixlab.session.transitions import Role, SessionState, Transition, TransitionKind
 from fixlab.stores.base import Store
 from fixlab.stores.memory import MemoryStore
-from fixlab.wire.framer import Framer, Garbled
+from fixlab.wire.framer import Framer, Garbled, adds_up
 from fixlab.wire.message import Message
 from fixlab.wire.tags import (
     ADMIN_TYPES,
@@ -68,7 +69,9 @@ _TEXT_MAX = 200  # characters of a peer's Text(58) that a transition keeps
 _REQUEST_REPEATS_MAX = 1  # RRQ-06: ask once more, then give up
 _STALLED_MAX = 2  # SQR-16: so many new messages in a row, and the answer has stopped
 _TESTS_MAX = 16  # own TestRequests remembered while unanswered
-_LIVE = frozenset({_S.ACTIVE, _S.LOGOUT_SENT, _S.LOGOUT_ANSWERED})  # a ResendRequest is answered
+_LIVE = frozenset(
+    {_S.ACTIVE, _S.LOGOUT_SENT, _S.LOGOUT_ANSWERED}
+)  # a ResendRequest is answered
 
 
 class Output(NamedTuple):
@@ -95,7 +98,8 @@ class Session:
         self.id = config.session_id
         self._state = _S.DISCONNECTED
         self._compose = Composer(config)
-        self._usual = usual_message(config)
+        self._usual = usual_messages(config)
+        self._bytes_max = config.message_bytes_max
         self._framer = Framer(config.message_bytes_max)
         self._next_in = self.store.current_in()
         self._next_out = self.store.peek_out()
@@ -184,9 +188,7 @@ class Session:
         """When a Logout that waits for recovery stops waiting (LGO-05, LGO-06)."""
         since = [self._peer_logout[1]] if self._peer_logout else []
         since += [self._entered_logout] if self._logout_text is not None else []
-        return (
-            min(since) + times.seconds(self.config.logout_timeout_seconds) if since else None
-        )
+        return min(since) + times.seconds(self.config.logout_timeout_seconds) if since else None
 
     def __repr__(self) -> str:
         gap = self.gap
@@ -228,21 +230,21 @@ class Session:
     def receive(self, data: bytes, now: int) -> Output:
         """Bytes from the peer, in any split; each message in them is a step of its own."""
         self._begin_step(now, count=False)
-        usual = self._usual
+        if not self._framer.waiting:
+            done = self._deliver_usual(data)
+            if done == len(data):
+                return self._output()
+            data = data[done:]
         for item in self._framer.feed(data):
             if self._state is _S.DISCONNECTED:
                 break  # what follows a refusal is not ours to answer
-            self._step += 1
-            if item.__class__ is Garbled:
+            if isinstance(item, Garbled):
+                self._step += 1
                 self._on_garbled(item)
-                continue
-            self._received_at, self._probed_at = now, None
-            if self._state is _S.ACTIVE:
-                found = usual(item.raw, now)
-                if found is not None and int(found[1]) == self._next_in:
-                    self._deliver_usual(item, found[0])
-                    continue
-            self._on_message(item)
+            elif not self._deliver_usual(item.raw or b""):
+                self._step += 1
+                self._received_at, self._probed_at = now, None
+                self._on_message(item)
         return self._output()
 
     def tick(self, now: int) -> Output:
@@ -266,7 +268,16 @@ class Session:
         While the session cannot send it is numbered and stored (a QUEUED row) and leaves when
         the peer asks for it, or when the replay under way is done (SCH-07, RSP-15).
         """
+        self._check_sendable(message)
         self._begin_step(now)
+        header, body = message.sections()
+        if self._state is _S.ACTIVE and not self._replays:
+            self._send_new(message.msg_type, body, "SEQ-01", header=header)
+        else:
+            self._queue(message.msg_type, header, body)
+        return self._output()
+
+    def _check_sendable(self, message: Message) -> None:
         msg_type = message.msg_type
         if message.raw is not None:
             raise MessageError(
@@ -280,15 +291,9 @@ class Session:
             )
         if self._state is _S.RESET_SENT or self._reset_test is not None:
             raise StateError(f"{self.id} is resetting; send again once it is ACTIVE (LGN-19)")
-        header, body = message.sections()
-        if self._state is _S.ACTIVE and not self._replays:
-            self._send_new(msg_type, body, "SEQ-01", header=header)
-        else:
-            self._queue(msg_type, header, body)
-        return self._output()
 
     def test_request(self, now: int, test_req_id: str | None = None) -> Output:
-        """Send TestRequest(1); its answer is a `TestAnswered` event (HBT-08, HBT-11)."""
+        """Send TestRequest(1); its answer is a `RoundTrip` event (HBT-08, HBT-11)."""
         self._require_active("test_request()")
         self._begin_step(now)
         self._send_test(test_req_id, "HBT-11")
@@ -364,9 +369,8 @@ class Session:
         self._close_reason: str | None = None
 
     def _output(self) -> Output:
-        return Output(
-            b"".join(self._data), tuple(self._events), tuple(self._rows), self._close_reason
-        )
+        data = self._data[0] if len(self._data) == 1 else b"".join(self._data)
+        return Output(data, tuple(self._events), tuple(self._rows), self._close_reason)
 
     def _note(
         self,
@@ -385,8 +389,7 @@ class Session:
         """Record a decision and make its change; nothing else changes state or counters."""
         before = self._state
         if state is not None and state is not before:
-            assert state in NEXT_STATES[before], f"{before} -> {state} is not in the table"
-            self._state, self._entered = state, self._now
+            self._enter(state)
         next_in_before, next_out_before = self._next_in, self._next_out
         if next_in is not None:
             self._next_in = next_in
@@ -415,9 +418,22 @@ class Session:
             )
         )
 
+    def _enter(self, state: SessionState) -> None:
+        assert state in NEXT_STATES[self._state], (
+            f"{self._state} -> {state} is not in the table"
+        )
+        self._state, self._entered = state, self._now
+
     def _count(
-        self, kind: TransitionKind, rule: str, head: Head, next_in: int, text: str = "",
-        begin: int | None = None, end: int | None = None, state: SessionState | None = None,
+        self,
+        kind: TransitionKind,
+        rule: str,
+        head: Head,
+        next_in: int,
+        text: str = "",
+        begin: int | None = None,
+        end: int | None = None,
+        state: SessionState | None = None,
     ) -> None:
         """A message was processed and NextNumIn moves to `next_in`, durably."""
         self.store.observed_in(next_in - 1)
@@ -425,8 +441,15 @@ class Session:
         self._recovery.asked_again = self._recovery.stalled = 0
         gap = self._recovery.gap_ordinal
         self._note(
-            kind, rule, head,
-            next_in=next_in, begin=begin, end=end, gap=gap, text=text, state=state,
+            kind,
+            rule,
+            head,
+            next_in=next_in,
+            begin=begin,
+            end=end,
+            gap=gap,
+            text=text,
+            state=state,
         )
 
     # Sending ---------------------------------------------------------------------------
@@ -446,38 +469,43 @@ class Session:
     ) -> None:
         """A new message with the next number: stored, then put among the bytes to write."""
         number = self._next_out
-        raw = self._compose.message(msg_type, number, header, body, self._now)
-        if len(raw) > self.config.message_bytes_max:
-            raise MessageError(
-                f"a message of {len(raw)} bytes exceeds message_bytes_max "
-                f"{self.config.message_bytes_max}"
-            )
-        allocated = self.store.next_out()
+        now = self._now
+        raw = self._compose.message(msg_type.encode("latin-1"), number, header, body, now)
+        if len(raw) > self._bytes_max:
+            self._refuse_size(raw)
+        store = self.store
+        allocated = store.next_out()
         assert allocated == number, f"store allocated {allocated}, session expected {number}"
-        self.store.save_sent(number, raw)
+        store.save_sent(number, raw)
         self._data.append(raw)
-        self._sent_at = self._now
-        self._note(
-            _K.SENT,
-            rule,
-            Head(msg_type, number, False, False),
-            next_out=number + 1,
-            state=state,
-            begin=begin,
-            end=end,
-            gap=gap,
-            text=text,
+        self._sent_at = now
+        before = self._state
+        if state is not None and state is not before:
+            self._enter(state)
+        self._next_out = number + 1
+        # Spelled out rather than left to `_note`: this row is written for every message sent.
+        self._rows.append(
+            _row(
+                Transition,
+                (
+                    now, self.id, self._step, _K.SENT, before, self._state,
+                    self._next_in, self._next_in, number, number + 1,
+                    msg_type, number, False, begin, end, gap, rule, text,
+                ),
+            )
+        )  # fmt: skip
+
+    def _refuse_size(self, raw: bytes) -> None:
+        raise MessageError(
+            f"a message of {len(raw)} bytes exceeds message_bytes_max {self._bytes_max}"
         )
 
     def _queue(self, msg_type: str, header: bytes, body: bytes) -> None:
         """Number and store a message that cannot leave now (SCH-07)."""
         number = self._next_out
-        raw = self._compose.message(msg_type, number, header, body, self._now)
-        if len(raw) > self.config.message_bytes_max:
-            raise MessageError(
-                f"a message of {len(raw)} bytes exceeds message_bytes_max "
-                f"{self.config.message_bytes_max}"
-            )
+        raw = self._compose.message(msg_type.encode("latin-1"), number, header, body, self._now)
+        if len(raw) > self._bytes_max:
+            self._refuse_size(raw)
         self.store.next_out()
         self.store.save_sent(number, raw)
         if self._unsent_from is None and self._state in (_S.LOGON_SENT, _S.ACTIVE):
@@ -485,14 +513,16 @@ class Session:
         rule = "RSP-15" if self._state is _S.ACTIVE else "SCH-07"
         text = "stored; leaves after the replay" if self._replays else "stored; not logged on"
         self._note(
-            _K.QUEUED, rule, Head(msg_type, number, False, False), next_out=number + 1, text=text
+            _K.QUEUED,
+            rule,
+            Head(msg_type, number, False, False),
+            next_out=number + 1,
+            text=text,
         )
 
     def _send_logon(self, rule: str, *, reset: bool, state: SessionState) -> None:
         config = self.config
-        body = b"98=0\x01108=%d\x01" % (
-            self._pulse.interval // times.NANOSECONDS
-        )
+        body = b"98=0\x01108=%d\x01" % (self._pulse.interval // times.NANOSECONDS)
         if reset:
             body += b"141=Y\x01"
         if self.role is Role.INITIATOR:
@@ -518,7 +548,9 @@ class Session:
             test_req_id = f"{self.config.sender_comp_id}-{self._next_out}"
         wire = test_req_id.encode("latin-1", "replace")
         if not wire or b"\x01" in wire:
-            raise MessageError(f"TestReqID(112) must be text without SOH, found {test_req_id!r}")
+            raise MessageError(
+                f"TestReqID(112) must be text without SOH, found {test_req_id!r}"
+            )
         if len(self._tests) >= _TESTS_MAX:
             del self._tests[next(iter(self._tests))]
         self._tests[test_req_id] = self._now
@@ -540,28 +572,53 @@ class Session:
 
     # Receiving: the dispatch ------------------------------------------------------------
 
-    def _deliver_usual(self, message: Message, msg_type: bytes) -> None:
-        """The common case: an application message with the expected number, all in order."""
-        number = self._next_in
-        self.store.observed_in(number)
-        self._events.append(Received(message, number, False))
-        recovery = self._recovery
-        gap = recovery.ordinal if recovery.end else None
-        self._next_in = number + 1
-        self._rows.append(
-            _row(
-                Transition,
-                (
-                    self._now, self.id, self._step, _K.ACCEPTED, _S.ACTIVE, _S.ACTIVE,
-                    number, number + 1, self._next_out, self._next_out,
-                    msg_type.decode("latin-1"), number, False, None, None, gap, "SEQ-02", "",
-                ),
-            )
-        )
-        if recovery.end or recovery.held:
-            recovery.progress = self._now
-            recovery.asked_again = recovery.stalled = 0
-            self._settle()
+    def _deliver_usual(self, data: bytes) -> int:
+        """Deliver the run of usual messages at the head of `data`; returns its length in bytes.
+
+        Usual is an application message with the expected number and nothing to object to. The
+        run ends at the first message that is not; that one is framed and read field by field.
+        """
+        position = 0
+        time_checked = b""
+        recovery, now = self._recovery, self._now
+        while self._state is _S.ACTIVE:
+            found = self._usual(data, position)
+            if found is None:
+                break
+            length, msg_type, number_text, time_text = found.groups()
+            number, end = self._next_in, found.end()
+            # FRM-03: BodyLength counts from behind its own SOH to before "10=".
+            if int(number_text) != number or int(length) != end - found.end(1) - 8:
+                break
+            raw = data[position:end]
+            if len(raw) > self._bytes_max or not adds_up(raw):
+                break
+            if time_text != time_checked:
+                if not is_timely(time_text, self.config, now):
+                    break
+                time_checked = time_text
+            position = end
+            self._step += 1
+            self._received_at, self._probed_at = now, None
+            self.store.observed_in(number)
+            self._next_in = number + 1
+            self._events.append(_row(Received, (Message.from_wire(raw), number, False)))
+            self._rows.append(
+                _row(
+                    Transition,
+                    (
+                        now, self.id, self._step, _K.ACCEPTED, _S.ACTIVE, _S.ACTIVE,
+                        number, number + 1, self._next_out, self._next_out,
+                        msg_type.decode("latin-1"), number, False, None, None,
+                        recovery.ordinal if recovery.end else None, "SEQ-02", "",
+                    ),
+                )
+            )  # fmt: skip
+            if recovery.end or recovery.held:
+                recovery.progress = now
+                recovery.asked_again = recovery.stalled = 0
+                self._settle()
+        return position
 
     def _on_garbled(self, garbled: Garbled) -> None:
         self._note(_K.GARBLED, garbled.rule, text=garbled.reason)
@@ -610,15 +667,20 @@ class Session:
         """What a broken rule demands. Only an expected number is counted (REJ-02)."""
         expected = head.number == self._next_in
         # SQR-06, SQR-09, SQR-13: engines never count a rejected SequenceReset.
-        counts = expected and fault.answer is not Answer.LOGOUT and not (
-            head.msg_type == SEQUENCE_RESET and fault.rule in ("SQR-06", "SQR-09")
+        counts = (
+            expected
+            and fault.answer is not Answer.LOGOUT
+            and not (head.msg_type == SEQUENCE_RESET and fault.rule in ("SQR-06", "SQR-09"))
         )
         if counts:
             self._count(_K.REJECTED, fault.rule, head, self._next_in + 1, fault.text)
         else:
             self._note(
-                _K.REJECTED, fault.rule, head,
-                gap=self._recovery.gap_ordinal, text=self._safe(fault.text),
+                _K.REJECTED,
+                fault.rule,
+                head,
+                gap=self._recovery.gap_ordinal,
+                text=self._safe(fault.text),
             )
         if fault.answer is not Answer.LOGOUT:
             self._reject(head, fault)
@@ -691,7 +753,12 @@ class Session:
         r = self._recovery
         rule = "LGN-10" if head and head.msg_type == LOGON else "SEQ-05"
         self._note(
-            _K.GAP_OPENED, rule, head, begin=r.begin, end=r.end, gap=r.ordinal,
+            _K.GAP_OPENED,
+            rule,
+            head,
+            begin=r.begin,
+            end=r.end,
+            gap=r.ordinal,
         )
         self._events.append(GapNoticed(r.begin, r.end))
 
@@ -705,13 +772,20 @@ class Session:
         end = self._compose.infinity if r.open_ended else r.end
         r.requested, r.progress = True, self._now
         self._note(
-            _K.RESEND_REQUESTED, "RRQ-06" if r.asked_again else "RRQ-01",
-            begin=begin, end=0 if r.open_ended else end, gap=r.ordinal,
+            _K.RESEND_REQUESTED,
+            "RRQ-06" if r.asked_again else "RRQ-01",
+            begin=begin,
+            end=0 if r.open_ended else end,
+            gap=r.ordinal,
             text="asked again" if r.asked_again else "",
         )
         self._send_new(
-            RESEND_REQUEST, resend_request_body(begin, end), "RRQ-01",
-            begin=begin, end=0 if r.open_ended else end, gap=r.ordinal,
+            RESEND_REQUEST,
+            resend_request_body(begin, end),
+            "RRQ-01",
+            begin=begin,
+            end=0 if r.open_ended else end,
+            gap=r.ordinal,
         )
 
     # Receiving: the expected number -----------------------------------------------------
@@ -764,7 +838,7 @@ class Session:
         if test_req_id is None or left is None:
             return
         elapsed = (self._now - left) / times.NANOSECONDS
-        self._events.append(TestAnswered(test_req_id, elapsed))
+        self._events.append(RoundTrip(test_req_id, elapsed))
         if test_req_id == self._reset_test:
             self._start_reset()
 
@@ -816,8 +890,11 @@ class Session:
             recovery.forget_below(self._next_in)
             if recovery.open and self._next_in > recovery.end:
                 self._note(
-                    _K.GAP_CLOSED, "RRQ-05",
-                    begin=recovery.begin, end=recovery.end, gap=recovery.ordinal,
+                    _K.GAP_CLOSED,
+                    "RRQ-05",
+                    begin=recovery.begin,
+                    end=recovery.end,
+                    gap=recovery.ordinal,
                 )
                 self._events.append(GapClosed(recovery.begin, recovery.end))
                 recovery.close()
@@ -854,7 +931,11 @@ class Session:
         assert begin is not None and end is not None, "check_content demands both"
         if begin >= self._next_out:
             self._note(
-                _K.RESEND_ANSWERED, "RSP-08", head, begin=begin, end=end,
+                _K.RESEND_ANSWERED,
+                "RSP-08",
+                head,
+                begin=begin,
+                end=end,
                 text=f"nothing to send: the next number here is {self._next_out}",
             )
             return
@@ -862,9 +943,7 @@ class Session:
         same = (begin, end) == (last_begin, last_end)
         self._asked = (begin, end, times_asked + 1 if same else 1)
         if self._asked[2] > self.config.replay_repeat_max:
-            self._fail(
-                "RSP-17", f"ResendRequest {begin} to {end} repeated without progress"
-            )
+            self._fail("RSP-17", f"ResendRequest {begin} to {end} repeated without progress")
             return
         self._start_replay(begin, end, rule)
 
@@ -880,9 +959,7 @@ class Session:
         """The next batch of the replay under way; what waited for it follows when it is done."""
         replay = self._replays[0]
         limit = self.config.replay_batch_max
-        stored = self.store.sent(
-            replay.position, min(replay.last, replay.position + limit - 1)
-        )
+        stored = self.store.sent(replay.position, min(replay.last, replay.position + limit - 1))
         for item in replay.advance(stored, self._compose, self._now, limit):
             self._data.append(item.raw)
             self._sent_at = self._now
@@ -890,14 +967,15 @@ class Session:
             if item.fill_to is None:
                 self._note(_K.RESENT, "RSP-01", head)
             else:
-                self._note(
-                    _K.FILL_SENT, "RSP-04", head, begin=item.number, end=item.fill_to
-                )
+                self._note(_K.FILL_SENT, "RSP-04", head, begin=item.number, end=item.fill_to)
         if not replay.done:
             return
         self._replays.pop(0)
         self._note(
-            _K.RESEND_ANSWERED, replay.rule, begin=replay.begin, end=replay.end,
+            _K.RESEND_ANSWERED,
+            replay.rule,
+            begin=replay.begin,
+            end=replay.end,
             text=f"{replay.resent} resent, {replay.filled} gap-filled",
         )
         if self._replays:
@@ -993,9 +1071,7 @@ class Session:
         if head.number > self._next_in:
             self._hold_logon(message, head, state=_S.ACTIVE)
         else:
-            self._count(
-                _K.ACCEPTED, "LGN-09", head, self._next_in + 1, text, state=_S.ACTIVE
-            )
+            self._count(_K.ACCEPTED, "LGN-09", head, self._next_in + 1, text, state=_S.ACTIVE)
         self._establish(head, reset=reset)
 
     def _logon_terms(self, message: Message, head: Head) -> Terms | Fault:
@@ -1026,8 +1102,13 @@ class Session:
         recovery.notice(self._next_in, head.number, self._now)
         recovery.hold(head.number, Held(message, head, acted=True))
         self._note(
-            _K.HELD, "LGN-10", head, state=state,
-            begin=recovery.begin, end=recovery.end, gap=recovery.ordinal,
+            _K.HELD,
+            "LGN-10",
+            head,
+            state=state,
+            begin=recovery.begin,
+            end=recovery.end,
+            gap=recovery.ordinal,
         )
 
     def _establish(self, head: Head, *, reset: bool) -> None:
@@ -1107,8 +1188,12 @@ class Session:
         for _ in range(used_out):
             self.store.next_out()
         self._note(
-            _K.RESET_BOTH, rule, head,
-            next_in=1, next_out=1 + used_out, gap=self._recovery.gap_ordinal,
+            _K.RESET_BOTH,
+            rule,
+            head,
+            next_in=1,
+            next_out=1 + used_out,
+            gap=self._recovery.gap_ordinal,
         )
         self._recovery.clear()
 
@@ -1183,9 +1268,12 @@ class Session:
         recovery = self._recovery
         if recovery.open:
             self._note(
-                _K.GAP_ABANDONED, "RRQ-09",
-                begin=max(recovery.begin, self._next_in), end=recovery.end,
-                gap=recovery.ordinal, text="shows again at the next Logon",
+                _K.GAP_ABANDONED,
+                "RRQ-09",
+                begin=max(recovery.begin, self._next_in),
+                end=recovery.end,
+                gap=recovery.ordinal,
+                text="shows again at the next Logon",
             )
         recovery.clear()
 
@@ -1218,8 +1306,12 @@ class Session:
         limit = self._request_deadline()
         if limit is not None and now >= limit:
             self._note(
-                _K.TIMED_OUT, "RRQ-06", begin=self._next_in, end=recovery.end,
-                gap=recovery.ordinal, text="no answer to the ResendRequest",
+                _K.TIMED_OUT,
+                "RRQ-06",
+                begin=self._next_in,
+                end=recovery.end,
+                gap=recovery.ordinal,
+                text="no answer to the ResendRequest",
             )
             if recovery.asked_again >= _REQUEST_REPEATS_MAX:
                 self._fail("RRQ-06", f"ResendRequest from {self._next_in} was not answered")
@@ -1228,8 +1320,11 @@ class Session:
             recovery.requested = False
             self._request_missing()
         match liveness.due(
-            self._pulse, now,
-            sent=self._sent_at, received=self._received_at, probed=self._probed_at,
+            self._pulse,
+            now,
+            sent=self._sent_at,
+            received=self._received_at,
+            probed=self._probed_at,
         ):
             case Due.HEARTBEAT:
                 self._send_new(HEARTBEAT, b"", "HBT-01")
@@ -1262,4 +1357,5 @@ class Session:
         return redact.printable(text[:_TEXT_MAX])
 
 
-_row = tuple.__new__  # a Transition without the cost of its keyword-friendly constructor
+# A named tuple without the cost of its keyword-friendly constructor.
+_row: Any = tuple.__new__

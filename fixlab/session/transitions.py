@@ -1,9 +1,9 @@
 """What a session records: one `Transition` for each decision about its numbers or state.
 
 The first row of a step that received a message is the decision on that message itself; rows
-behind it are what followed. Counters change on these rows and on no others: SENT, QUEUED
-and SKIPPED raise NextNumOut; ACCEPTED, GAP_FILLED, RESET_IN and a counting REJECTED raise NextNumIn;
-RESET_BOTH sets both.
+behind it are what followed. Counters change on these rows and on no others: SENT, QUEUED and
+SKIPPED raise NextNumOut; ACCEPTED, GAP_FILLED, RESET_IN and a counting REJECTED raise
+NextNumIn; RESET_BOTH sets both.
 """
 
 from __future__ import annotations

@@ -18,13 +18,9 @@ from fixlab.wire.message import Message, checksum
 # such as "58=x" contains an "8=" as well.
 _START = re.compile(rb"8=(?:FIX|FIXT)\.[0-9]\.[0-9]\x019=([0-9]{1,10})\x0135=")
 _START_BYTES_MAX = 30
-_PARTS = (
-    rb"8 = F I X T? \. [0-9] \. [0-9] \x01 9 = [0-9]{0,10} \x01 3 5 ="  # what a start is made of
-).split()
+_PARTS = rb"8 = F I X T? \. [0-9] \. [0-9] \x01 9 = [0-9]{0,10} \x01 3 5 =".split()
 # Any beginning of a start: each part, and optionally what comes behind it.
-_PREFIX = re.compile(
-    b"(?:".join(_PARTS) + b")?" * (len(_PARTS) - 1)
-)
+_PREFIX = re.compile(b"(?:".join(_PARTS) + b")?" * (len(_PARTS) - 1))
 _TRAILER_BYTES = 7  # "10=", three digits, SOH (FRM-05)
 _NESTED = re.compile(rb"\x0110=[0-9]{3}\x01(?=8=(?:FIX|FIXT)\.[0-9]\.[0-9]\x019=[0-9])")
 
@@ -34,6 +30,11 @@ _SUM_WITH_TRAILER = {
     trailer: (value + sum(trailer)) & 0xFF
     for value, trailer in ((value, b"10=%03d\x01" % value) for value in range(256))
 }
+
+
+def adds_up(raw: bytes) -> bool:
+    """Whether `raw` ends with CheckSum(10) in its exact form, and with the right value."""
+    return _SUM_WITH_TRAILER.get(raw[-_TRAILER_BYTES:]) == checksum(raw)
 
 
 class Garbled(NamedTuple):

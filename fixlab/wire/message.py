@@ -26,8 +26,10 @@ from fixlab.wire.tags import (
 FieldsGiven = Mapping[int, object] | Iterable[tuple[int, object]]
 
 # What ends a message, by its CheckSum(10): built once, 256 of them.
-_TRAILERS = tuple(b"10=%03d\x01" % checksum for checksum in range(256))
+TRAILERS = tuple(b"10=%03d\x01" % checksum for checksum in range(256))
 _MSG_TYPE = re.compile(r"[!-~]+")
+_types_seen: set[str] = set()  # MsgTypes found good before
+_TYPES_MAX = 1024
 _DATA_TAGS = frozenset(LENGTH_TO_DATA.values())
 
 
@@ -49,7 +51,7 @@ def encode(begin_string: bytes, content: bytes) -> bytes:
     Puts BeginString(8) and BodyLength(9) before it and CheckSum(10) behind it.
     """
     head = b"8=%b\x019=%d\x01%b" % (begin_string, len(content), content)
-    return head + _TRAILERS[checksum(head)]
+    return head + TRAILERS[checksum(head)]
 
 
 class Shape(NamedTuple):
@@ -103,20 +105,24 @@ class Message:
     _index: dict[bytes, bytes] | None
 
     def __init__(self, msg_type: str, fields: FieldsGiven = ()) -> None:
-        if isinstance(fields, Mapping):
-            tags, values = tuple(fields), fields.values()
+        # Asking a dict for its class first spares the common case an abstract-class check.
+        if fields.__class__ is dict or isinstance(fields, Mapping):
+            tags: tuple[int, ...] = tuple(fields)
+            values: Iterable[object] = fields.values()
         else:
             pairs = [(tag, value) for tag, value in fields]
             tags, values = tuple([tag for tag, _ in pairs]), [value for _, value in pairs]
         shape = _shapes.get(tags) or _shape_of(tags)
-        if not isinstance(msg_type, str) or not _MSG_TYPE.fullmatch(msg_type):
-            raise MessageError(f"MsgType(35) must be visible ASCII text, found {msg_type!r}")
+        if msg_type not in _types_seen:
+            _check_type(msg_type)
         texts = [
-            prefix + value if value.__class__ is str else prefix + _text(value)
-            for prefix, value in zip(shape.prefixes, values, strict=True)
+            f"{prefix}{value}"
+            if (kind := value.__class__) is str or kind is int
+            else prefix + _text(value)
+            for prefix, value in zip(shape.prefixes, values)  # noqa: B905 - of equal length
         ]
-        body = "".join([f"{text}\x01" for text in texts])
-        if "=\x01" in body or body.count("\x01") != len(tags):
+        body = "\x01".join(texts) + "\x01" if texts else ""
+        if "=\x01" in body or body.count("\x01") != len(texts):
             _check_values(tags, texts)
         try:
             self._body = body.encode("latin-1")
@@ -154,9 +160,7 @@ class Message:
         if fields[0][0] == 8:
             return cls.from_wire(wire)
         if fields[0][0] != 35:
-            raise MessageError(
-                f"a message to send starts with 35=, found {fields[0][0]}="
-            )
+            raise MessageError(f"a message to send starts with 35=, found {fields[0][0]}=")
         return cls(fields[0][1].decode("latin-1"), fields[1:])
 
     # Reading ---------------------------------------------------------------------------
@@ -238,11 +242,11 @@ class Message:
         """Header fields and the rest of a message to send, as wire bytes (FRM-14)."""
         if self._plain:
             return b"", self._body
-        header, body, trailer = [], [], []
+        header: list[bytes] = []
+        body: list[bytes] = []
+        trailer: list[bytes] = []
         for tag, value in self.fields[1:]:
-            section = (
-                header if tag in HEADER_TAGS else trailer if tag in TRAILER_TAGS else body
-            )
+            section = header if tag in HEADER_TAGS else trailer if tag in TRAILER_TAGS else body
             section.append(b"%d=%b\x01" % (tag, value))
         return b"".join(header), b"".join(body + trailer)
 
@@ -267,6 +271,13 @@ class Message:
 
     def _repr_html_(self) -> str:
         return f"<code>{redact.escape(str(self))}</code>"
+
+
+def _check_type(msg_type: object) -> None:
+    if not isinstance(msg_type, str) or not _MSG_TYPE.fullmatch(msg_type):
+        raise MessageError(f"MsgType(35) must be visible ASCII text, found {msg_type!r}")
+    if len(_types_seen) < _TYPES_MAX:
+        _types_seen.add(msg_type)
 
 
 def _text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Tag numbers of the session layer, the header's tags, and which lengths announce which data."""
+"""Tag numbers of the session layer, the tags of the header, and lengths of data fields."""
 
 from __future__ import annotations
 

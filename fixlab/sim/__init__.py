@@ -1,0 +1,1 @@
+"""Simulation: two sessions in one process, on links that can fail, in virtual time."""
