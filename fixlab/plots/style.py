@@ -1,0 +1,234 @@
+"""What every plot shares: colours by meaning, new figures, the time axis, the empty note.
+
+Figures are transparent and every colour is a mid-tone, so that one picture reads on the white
+page and on the dark one: each has a contrast of at least 3:1 on both, text of more than 4:1.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib import dates as mdates
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from fixlab.redact import printable
+from fixlab.times import NANOSECONDS, format_utc
+
+# Told apart by lightness and by marker as well, so that no meaning hangs on the hue alone.
+INK = "#7a7a7a"  # text and axes: 4.3:1 on white, 4.4:1 on #111111
+# Notebooks put a white sheet behind a transparent figure whose tick labels are all dark, and a
+# black one when all are light. Those of the two axes stand on either side of that middle.
+INK_Y = "#808080"
+FAINT = "#7a7a7a55"  # grid lines: meant to be overlooked
+IN = "#0b7bc1"  # NextNumIn and what was accepted
+OUT = "#7d7d7d"  # NextNumOut and what was sent
+MISSING = "#d9541e"  # gaps, lost messages
+AGAIN = "#0f9b76"  # replayed, PossDupFlag(43)=Y
+FILL = "#b25fc4"  # gap fills
+HELD = "#b0790a"  # early messages that wait
+ERROR = "#e0344a"  # rejects, garbled bytes, a number too low
+RESET = "#8f6ae0"  # resets
+CUT = "#7d7d7d"  # connects and disconnects
+
+TEXT_POINTS = 9.0
+NOTE_POINTS = 8.5
+
+# Backends that only write files: no notebook or window waits for a figure from pyplot.
+_FILE_BACKENDS = frozenset({"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"})
+
+
+def new_axes(width_inches: float, height_inches: float) -> Axes:
+    """An Axes on a figure of its own; pyplot's current figure stays what it was.
+
+    In a notebook the figure is also made known to pyplot, which is how the cell that made it
+    shows it, once. Elsewhere it is a plain `Figure`: nothing to close, nothing that piles up.
+    """
+    size = (width_inches, height_inches)
+    backend = matplotlib.get_backend(auto_select=False)
+    if backend is None or backend.lower() in _FILE_BACKENDS:
+        figure = Figure(figsize=size, layout="constrained")
+    else:
+        from matplotlib import pyplot  # only where a notebook or a window waits for it
+
+        current = pyplot.gcf() if pyplot.get_fignums() else None
+        figure = pyplot.figure(figsize=size, layout="constrained")
+        if current is not None:
+            pyplot.figure(current)
+    figure.patch.set_alpha(0.0)
+    return figure.add_subplot()
+
+
+def dress(ax: Axes) -> None:
+    """Transparent ground, quiet frame, all text of the axes in the one ink."""
+    ax.patch.set_alpha(0.0)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(INK)
+    ax.tick_params(colors=INK, labelsize=TEXT_POINTS)
+    ax.tick_params(axis="y", colors=INK_Y)
+    for text in (ax.xaxis.label, ax.yaxis.label, ax.title):
+        text.set_color(INK)
+    ax.title.set_fontsize(TEXT_POINTS + 2)
+
+
+def empty_note(ax: Axes, text: str) -> None:
+    """Say in the middle of `ax` why nothing is drawn."""
+    dress(ax)
+    ax.spines[:].set_visible(False)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.text(
+        0.5,
+        0.5,
+        plain(text),
+        transform=ax.transAxes,
+        ha="center",
+        va="center",
+        color=INK,
+        fontsize=TEXT_POINTS + 2,
+    )
+
+
+def plain(text: str) -> str:
+    """`text` as matplotlib draws it letter by letter: no formulas, no control characters."""
+    return printable(text).replace("$", r"\$")
+
+
+def shorten(text: str, length_max: int) -> str:
+    """`text`, or its beginning and "..." when it is longer than `length_max`."""
+    return text if len(text) <= length_max else text[: max(length_max - 3, 0)] + "..."
+
+
+class TimeScale(NamedTuple):
+    """How times of one plot become x values."""
+
+    unit_ns: int  # 0: dates; else the length of one unit of x
+    origin_ns: int
+    label: str
+
+    def x(self, times_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """The x values of times in nanoseconds since the epoch, UTC."""
+        if self.unit_ns:
+            return (times_ns - self.origin_ns) / self.unit_ns
+        return np.asarray(mdates.date2num(times_ns.view("datetime64[ns]")), dtype=np.float64)
+
+
+def time_scale(first_ns: int, last_ns: int) -> TimeScale:
+    """Seconds, or less, since a stated moment; for long spans the time of day."""
+    span = last_ns - first_ns
+    if span >= 120 * NANOSECONDS:
+        day = format_utc(first_ns, 0).decode("ascii")
+        return TimeScale(0, first_ns, f"time of day, UTC, from {_date(day)}")
+    if span == 0 or span >= 2 * NANOSECONDS:
+        unit, name, digits = NANOSECONDS, "seconds", 0
+    elif span >= 2 * NANOSECONDS // 1_000:
+        unit, name, digits = NANOSECONDS // 1_000, "milliseconds", 3
+    else:
+        unit, name, digits = NANOSECONDS // 1_000_000, "microseconds", 6
+    origin = first_ns - first_ns % unit
+    text = format_utc(origin, digits).decode("ascii")
+    return TimeScale(unit, origin, f"{name} since {_date(text)} {text[9:]} UTC")
+
+
+def _date(utc_timestamp: str) -> str:
+    return f"{utc_timestamp[:4]}-{utc_timestamp[4:6]}-{utc_timestamp[6:8]}"
+
+
+def time_axis(ax: Axes, scale: TimeScale) -> None:
+    """Ticks and label of a time axis; the date is written once, in the label."""
+    ax.set_xlabel(scale.label, fontsize=TEXT_POINTS)
+    if scale.unit_ns:
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=9, steps=[1, 2, 5, 10]))
+        return
+    locator = mdates.AutoDateLocator(minticks=4, maxticks=8)
+    formatter = mdates.ConciseDateFormatter(
+        locator,
+        formats=["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S"],
+        zero_formats=["", "%Y", "%b", "%d %b", "%H:%M", "%H:%M"],
+        show_offset=False,
+    )
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(formatter)
+
+
+def number_axis(ax: Axes, label: str) -> None:
+    """Ticks at whole numbers only, written out in full."""
+    ax.set_ylabel(label, fontsize=TEXT_POINTS)
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=9, integer=True, steps=[1, 2, 5, 10]))
+    ax.yaxis.get_major_formatter().set_useOffset(False)  # type: ignore[attr-defined]
+    ax.ticklabel_format(axis="y", style="plain")
+    ax.grid(True, axis="y", color=FAINT, linewidth=0.6)
+    ax.set_axisbelow(True)
+
+
+def thin(
+    times_ns: npt.NDArray[np.int64],
+    *series: npt.NDArray[np.int64],
+    buckets: int,
+    keep: npt.NDArray[np.intp] | None = None,
+) -> npt.NDArray[np.intp]:
+    """Positions that draw like all of them: per bucket of time the first, last, least, most.
+
+    Parameters: `times_ns` ascending; any number of `series` of the same length; `keep`,
+    positions that must survive whatever their value.
+    Returns ascending positions, at most `2 + 2 * len(series)` a bucket besides those kept;
+    all positions when there are no more than that.
+    """
+    size = len(times_ns)
+    if size <= buckets * (2 + 2 * len(series)):
+        return np.arange(size)
+    edges = np.linspace(int(times_ns[0]), int(times_ns[-1]), buckets + 1)[1:-1]
+    cuts = np.searchsorted(times_ns, edges.astype(np.int64))
+    starts = np.unique(np.concatenate(([0], cuts)))
+    starts = starts[starts < size]
+    ends = np.append(starts[1:], size)
+    chosen = [starts, ends - 1]
+    for values in series:
+        chosen.append(_extremes(values, starts, ends))
+    if keep is not None:
+        chosen.append(keep)
+    return np.unique(np.concatenate(chosen))
+
+
+def _extremes(
+    values: npt.NDArray[np.int64],
+    starts: npt.NDArray[np.intp],
+    ends: npt.NDArray[np.intp],
+) -> npt.NDArray[np.intp]:
+    """Positions of least and most per bucket, where these are not its first or last row.
+
+    Counters rise, so a bucket's extremes nearly always stand at its ends, and looking for the
+    position itself is left to the few buckets with a reset in them.
+    """
+    found: list[int] = []
+    first, last = values[starts], values[ends - 1]
+    for reduce_, argument in ((np.minimum, np.argmin), (np.maximum, np.argmax)):
+        extreme = reduce_.reduceat(values, starts)
+        inside = np.flatnonzero((extreme != first) & (extreme != last))
+        found.extend(
+            int(starts[bucket]) + int(argument(values[starts[bucket] : ends[bucket]]))
+            for bucket in inside
+        )
+    return np.array(found, dtype=np.intp)
+
+
+def ranges_text(begin: int, end: int) -> str:
+    """`4` or `4-5`."""
+    return str(begin) if begin == end else f"{begin}-{end}"
+
+
+def duration_text(seconds: float) -> str:
+    """A duration a reader takes in at once: `40 ms`, `1.0 s`, `3 min`, `2.5 h`."""
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.0f} us"
+    if seconds < 0.9995:
+        return f"{seconds * 1e3:.0f} ms"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
