@@ -7,6 +7,7 @@ calls give the same frame, byte for byte.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import inf
 from random import Random
 
 from fixlab import times
@@ -25,6 +26,9 @@ from fixlab.wire.message import Message
 
 START = "2026-01-05T09:00:00"  # a Monday morning, UTC
 _SETTLE_SECONDS = 600.0  # virtual time within which two healed sessions must agree
+_HEAL_TRIES = 3  # connections that heal() makes: one may end over what was lost before
+# What ends a connection by itself; the row after it only says that it ended.
+_CAUSES = (TransitionKind.TOO_LOW, TransitionKind.REJECTED, TransitionKind.TIMED_OUT)
 
 
 class Endpoint:
@@ -142,6 +146,7 @@ class Loopback:
         self.clock = VirtualClock(times.parse_start(start))
         self._start = self.clock.now()
         self.journal = Journal()
+        self._connected_row = 0  # where the journal's rows of this connection begin
         # Each link draws from a stream of its own, so that traffic one way never changes the
         # other way's delays.
         links = [
@@ -165,6 +170,9 @@ class Loopback:
         if not self._both(SessionState.DISCONNECTED):
             self._run_until(lambda: self._both(SessionState.DISCONNECTED))
         now = self.clock.now()
+        for end in self._ends.values():
+            end._link.cut()  # a new connection: nothing of the one before it arrives on it
+        self._connected_row = len(self.journal)
         self.acceptor._apply(self.acceptor.session.connected(now))
         self.initiator._apply(self.initiator.session.connected(now))
         self._run_until(lambda: self._settled() or self._both(SessionState.DISCONNECTED))
@@ -173,8 +181,8 @@ class Loopback:
 
     def run(self, *, seconds: float) -> None:
         """Let virtual time pass, jumping from one thing that happens to the next."""
-        if not seconds >= 0:
-            raise ConfigError(f"seconds must be 0 or more, found {seconds}")
+        if not 0 <= seconds < inf:
+            raise ConfigError(f"seconds must be 0 or more, and finite, found {seconds}")
         end = self.clock.now() + times.seconds(seconds)
         while (due := self._next_time()) is not None and due <= end:
             self._happen(due)
@@ -206,7 +214,12 @@ class Loopback:
         store = end.session.store
         if isinstance(store, MemoryStore):
             store.rollback()
-        end.session = Session(end.session.config, end.session.role, store)
+        fresh = Session(end.session.config, end.session.role, store)
+        # One journal records both lives: steps and gaps go on counting, so that no two of them
+        # bear the same ordinal.
+        fresh._step = end.session._step
+        fresh._recovery.ordinal = end.session._recovery.ordinal
+        end.session = fresh
 
     def heal(self) -> None:
         """No more losses: reconnect, recover, and check that both ends agree.
@@ -215,12 +228,14 @@ class Loopback:
         """
         for end in self._ends.values():
             end.loss.clear()
-        self.logon()
-        for end in self._ends.values():
-            end.test_request()
-        self._run_until(lambda: self._settled() and self._agree())
-        if not self._agree():
-            raise StateError(f"the two ends do not agree: {self._last_reason()}")
+        for _ in range(_HEAL_TRIES):
+            self.logon()
+            for end in self._ends.values():
+                end.test_request()
+            self._run_until(lambda: self._agree() or self._both(SessionState.DISCONNECTED))
+            if self._agree():
+                return
+        raise StateError(f"the two ends do not agree: {self._last_reason()}")
 
     # Inside ------------------------------------------------------------------------------
 
@@ -281,19 +296,22 @@ class Loopback:
 
     def _agree(self) -> bool:
         one, other = self.initiator.session, self.acceptor.session
+        if not self._settled():
+            return False
         return one.next_in == other.next_out and other.next_in == one.next_out
 
     def _last_reason(self) -> str:
         """Why the last connection ended, from the journal."""
-        frame = self.journal.to_frame()
-        ends = frame[
-            (frame["kind"] == TransitionKind.STATE)
-            & (frame["state"] == SessionState.DISCONNECTED)
-        ]
-        if ends.empty:
-            return "nothing more happened"
-        last = ends.iloc[-1]
-        return f"{last['text']} ({last['rule']}, {last['session']})"
+        rows = self.journal.tail(len(self.journal) - self._connected_row)
+        ended = (rows["kind"] == TransitionKind.STATE) & (
+            rows["state"] == SessionState.DISCONNECTED
+        )
+        # The first row is the cause; what the other end then records is its consequence.
+        for reasons in (rows[rows["kind"].isin(_CAUSES)], rows[ended]):
+            if not reasons.empty:
+                first = reasons.iloc[0]
+                return f"{first['text']} ({first['rule']}, {first['session']})"
+        return "nothing more happened"
 
     def __repr__(self) -> str:
         passed = (self.clock.now() - self._start) / times.NANOSECONDS
