@@ -1,0 +1,39 @@
+"""Benchmarks: rates and ratios of this machine, in one run. They are no tests and never fail.
+
+    python tests/bench/run.py [PART ...]
+
+The parts are codec, stores, import, journal and sessions; all of them when none is named.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.bench import codec, imports, journals, sessions, stores
+from tests.bench.measure import machine
+
+PARTS = {
+    "codec": codec.run,
+    "stores": stores.run,
+    "import": imports.run,
+    "journal": journals.run,
+    "sessions": sessions.run,
+}
+
+
+def main(names: list[str]) -> None:
+    """Run the parts named, or all."""
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        print(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+        return
+    print(machine())
+    for name in names or PARTS:
+        PARTS[name]()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
