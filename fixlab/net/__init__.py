@@ -1,0 +1,1 @@
+"""Live sessions over TCP on asyncio: `Initiator` connects, `Acceptor` listens."""
