@@ -170,7 +170,11 @@ class Panel(ABC):
         self._keep_watching()
 
     def close(self) -> None:
-        """Stop following; what is shown stays as it is."""
+        """Show the present state once more, then stop following."""
+        if not self.closed:
+            # A change that still waits for its turn to be drawn would never be shown.
+            self._guarded(self._draw)()
+            self._guarded(self._draw_figure)()
         self.closed = True
         self._tables.close()
         self._figures.close()

@@ -162,6 +162,21 @@ def test_what_happens_on_its_own_shows_without_a_press() -> None:
     on_pair(story)
 
 
+def test_a_panel_that_is_closed_at_once_shows_the_last_state() -> None:
+    async def story(pair: Pair) -> None:
+        panel = panel_on(pair.buy, pair.sell)
+        await panel.press("connect")
+        await pair.buy.send(Message("D", {11: "LAST"}))
+        await pair.buy.logout()
+        before = image(panel)
+        panel.close()
+        assert "Logout(5)" in shown(panel)
+        assert image(panel) != before
+        assert "no longer follows" in status(panel)
+
+    on_pair(story)
+
+
 def test_the_static_form_of_a_live_panel_has_no_times_or_ports() -> None:
     async def story(pair: Pair) -> None:
         panel = panel_on(pair.buy, pair.sell)

@@ -15,7 +15,7 @@ _BYTES_MAX = 150 << 10
 
 def draw(path: Path) -> int:
     """Write the picture to `path`; returns its size in bytes."""
-    lab = fx.Loopback(seed=7)
+    lab = fx.Loopback(seed=7, delay_seconds=0.25)  # a slow line: the gap has a width
     lab.logon()
     lab.drop(sender="initiator", msg_seq_nums=[4, 5])
     for n in range(1, 9):
