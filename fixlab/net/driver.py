@@ -40,12 +40,12 @@ class Driver:
     Made by `Initiator` (which is one) and by `Acceptor` (which has one for each of its
     sessions); not by hand.
 
-    **Events** wait for `next_event()`, at most `events_max` of them; when more come the oldest
-    are dropped, and the next `next_event()` raises to say so. `on_event`, when given, is also
-    called with each event, before the step is committed: after a crash an event may come
-    twice, never not at all. It must be quick and must not block; it may call `send_nowait()`.
-    When it raises, the session goes on, the event still waits for `next_event()`, and the
-    error is kept in `errors` and given to the event loop's exception handler.
+    **Events** go to `on_event` when it is given, before the step is committed: after a crash an
+    event may come twice, never not at all. It must be quick and must not block; it may call
+    `send_nowait()`. When it raises, the session goes on, the event waits for `next_event()`,
+    and the error is kept in `errors` and given to the event loop's exception handler. Without
+    `on_event` all events wait for `next_event()`, at most `events_max` of them; when more come
+    the oldest are dropped, and the next `next_event()` raises to say so.
 
     **Errors of the store** end the connection: nothing of the step leaves. The call that ran
     into it raises the `StoreError`, later sends raise it again until the next connection.
@@ -546,22 +546,26 @@ class Driver:
                 self._reason = event.reason
 
     def _tell(self, events: tuple[Event, ...]) -> None:
-        queue = self._events
-        queue.extend(events)
-        while len(queue) > self._events_max:
-            queue.popleft()
-            self._events_dropped += 1
-            self._events_untold += 1
         callback = self._on_event
         if callback is None:
+            self._keep(events)
             return
         for event in events:
             try:
                 callback(event)
             except Exception as error:  # noqa: BLE001
                 # The step has happened and cannot be undone by what the application thinks of
-                # it; its error is reported, and the session goes on.
+                # it; its error is reported, the event kept, and the session goes on.
+                self._keep((event,))
                 self._report(error, f"{self.id}: on_event raised on {type(event).__name__}")
+
+    def _keep(self, events: tuple[Event, ...]) -> None:
+        queue = self._events
+        queue.extend(events)
+        while len(queue) > self._events_max:
+            queue.popleft()
+            self._events_dropped += 1
+            self._events_untold += 1
 
     def _open_turn(self) -> None:
         connection = self._connection
