@@ -331,7 +331,10 @@ SCHEMAS = {schema.name: schema for schema in (TRANSITIONS, GAPS, FLIGHTS)}
 
 
 def check(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """`frame` itself, when it has the columns of `schema`; more columns, any order, are fine.
+    """`frame` with the columns of `schema`; more columns, any order, are fine.
+
+    It is the same object, unless `pd.concat` of two frames has turned a category of any text
+    into plain text: then it is a copy in which it is a category again.
 
     Raises `SchemaError` when it is no frame, lacks a column, or a column has another dtype or
     other categories; the message names the column, what was found and what was expected.
@@ -346,8 +349,25 @@ def check(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
                 f"frame {schema.name}: column {column.name} ({column.dtype}) is missing, found "
                 f"columns {[str(name) for name in frame.columns]}"
             )
-        _check_column(frame[column.name], column, schema)
+        values = frame[column.name]
+        if column.dtype == "category" and column.categories is None and _is_text(values):
+            texts = values.astype("category")
+            frame = frame.assign(**{column.name: texts})
+            values = texts
+        _check_column(values, column, schema)
     return frame
+
+
+def _is_text(values: Any) -> bool:
+    """Whether a column is all text; one that occurs twice is none."""
+    return isinstance(values, pd.Series) and (
+        isinstance(values.dtype, pd.StringDtype)
+        or (
+            values.dtype == object
+            and len(values) > 0
+            and all(isinstance(value, str) for value in values)
+        )
+    )
 
 
 def _check_column(values: Any, column: Column, schema: Schema) -> None:

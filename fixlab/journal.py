@@ -23,7 +23,7 @@ from fixlab.frames import MISSING, TRANSITIONS
 from fixlab.redact import escape, mask
 from fixlab.session.transitions import Transition
 
-BLOCK_ROWS = 4096  # large enough that NumPy's cost per call vanishes, a pause of about 2 ms
+BLOCK_ROWS = 1024  # many enough that NumPy's cost per call vanishes, few enough to die young
 STRING_MAX = 1_000  # characters kept of a string: a Text(58) may be as long as a message
 HTML_ROWS = 10  # rows that a notebook shows of a journal
 

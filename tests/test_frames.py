@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 
+from fixlab.analysis import gaps
 from fixlab.errors import SchemaError
 from fixlab.frames import (
     FLIGHTS,
@@ -19,6 +21,8 @@ from fixlab.frames import (
     empty,
 )
 from fixlab.session.transitions import SessionState, Transition, TransitionKind
+from fixlab.sim.loopback import Loopback
+from fixlab.wire.message import Message
 
 SCHEMA_IDS = list(SCHEMAS)
 
@@ -136,3 +140,24 @@ def test_a_schema_shows_as_a_table() -> None:
 def test_an_unknown_column_is_a_key_error_that_names_the_known() -> None:
     with pytest.raises(KeyError, match="schema gaps has no column 'nope'; it has"):
         GAPS["nope"]
+
+
+def test_frames_of_two_journals_can_be_put_together() -> None:
+    lab = Loopback(seed=3)
+    lab.logon()
+    lab.drop(sender="initiator", msg_seq_nums=[2])
+    lab.initiator.send(Message("D", {11: "A"}))
+    lab.initiator.send(Message("D", {11: "B"}))
+    lab.run(seconds=1)
+    whole = lab.journal.to_frame()
+    ends = [journal_of(whole, end.id) for end in (lab.initiator, lab.acceptor)]
+    both = pd.concat(ends).sort_values("time", kind="stable", ignore_index=True)
+    assert str(both["session"].dtype) != "category"
+    assert check(both, TRANSITIONS)["session"].dtype == "category"
+    assert_frame_equal(gaps(both), gaps(whole))
+
+
+def journal_of(frame: pd.DataFrame, session: str) -> pd.DataFrame:
+    own = frame[frame["session"] == session].copy()
+    own["session"] = own["session"].cat.remove_unused_categories()
+    return own

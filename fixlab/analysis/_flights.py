@@ -49,7 +49,7 @@ def flights(frame: pd.DataFrame) -> pd.DataFrame:
 
     Raises `SchemaError` when `frame` is not a `transitions` frame.
     """
-    check(frame, TRANSITIONS)
+    frame = check(frame, TRANSITIONS)
     rows = _Rows.of(frame)
     left, arrived, lost = _paired(rows)
     either = np.where(left >= 0, left, arrived)

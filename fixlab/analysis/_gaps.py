@@ -43,7 +43,7 @@ def gaps(frame: pd.DataFrame) -> pd.DataFrame:
 
     Source: SEQ-05, RRQ-05, RRQ-09, SQR-02, SQR-07.
     """
-    check(frame, TRANSITIONS)
+    frame = check(frame, TRANSITIONS)
     return _table(_Rows.of(frame[frame["gap"].notna()]))
 
 

@@ -141,7 +141,7 @@ def sequence(
     Raises `ConfigError` for a session that is not in the frame, naming those that are, and
     `SchemaError` for another frame.
     """
-    check(transitions, TRANSITIONS)
+    transitions = check(transitions, TRANSITIONS)
     if len(transitions) == 0 and session is None:
         axes = ax if ax is not None else style.new_axes(10.0, 4.5)
         style.empty_note(axes, "No transitions: nothing was recorded yet")

@@ -104,7 +104,7 @@ def tell(transitions: pd.DataFrame, *, messages_max: int) -> Story | None:
     """
     if not isinstance(messages_max, int) or messages_max < 1:
         raise ConfigError(f"messages_max must be at least 1, found {messages_max!r}")
-    check(transitions, TRANSITIONS)
+    transitions = check(transitions, TRANSITIONS)
     if len(transitions) == 0:
         return None
     sessions = transitions["session"].astype(str)
