@@ -13,6 +13,8 @@ from fixlab.wire.fields import split_fields
 from fixlab.wire.message import TRAILERS, checksum, encode
 from fixlab.wire.tags import ADMIN_TYPES, SEQUENCE_RESET
 
+# What a replay adds at most: 43=Y, 122 with nine digits, a digit more of BodyLength(9).
+REPLAY_BYTES = 40
 _ADMIN_BYTES = frozenset(msg_type.encode() for msg_type in ADMIN_TYPES)
 
 
@@ -91,7 +93,8 @@ def reject_body(number: int, msg_type: str, fault: Fault, begin_string: str) -> 
         return body
     if fault.ref_tag is not None:
         body += b"371=%d\x01" % fault.ref_tag
-    body += b"372=%b\x01" % msg_type.encode("latin-1")
+    if msg_type:  # REJ-07: it may be the empty value that is rejected
+        body += b"372=%b\x01" % msg_type.encode("latin-1")
     highest = {"FIX.4.2": 11, "FIX.4.3": 17, "FIX.4.4": 17}.get(begin_string, 18)
     if fault.reason is not None and fault.reason <= highest:
         body += b"373=%d\x01" % fault.reason

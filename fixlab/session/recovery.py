@@ -43,6 +43,7 @@ class Recovery:
     asked_again: int = 0  # repeats without progress
     progress: int = 0  # when the request went out, or NextNumIn last moved
     stalled: int = 0  # new messages in a row while the answer had begun (SQR-16)
+    dropped: int = 0  # highest early number for which there was no room (RRQ-10)
     _highest: int = 0  # highest early number seen
     _held_bytes: int = 0
 
@@ -82,10 +83,16 @@ class Recovery:
             return True
         size = len(item.message.raw or b"")
         if len(self.held) >= self.held_max or self._held_bytes + size > HELD_BYTES_MAX:
+            self.dropped = max(self.dropped, number)
             return False
         self.held[number] = item
         self._held_bytes += size
         return True
+
+    def known_beyond(self, next_in: int) -> int:
+        """First number held, or one past the last dropped, if that is above `next_in`; or 0."""
+        dropped = [self.dropped + 1] if self.dropped >= next_in else []
+        return min([*self.held, *dropped], default=0)
 
     def take(self, number: int) -> Held | None:
         """The held message with this number, no longer held."""
@@ -109,4 +116,4 @@ class Recovery:
         """Forget gap and held messages: connection lost (RRQ-09) or session reset."""
         self.close()
         self.held.clear()
-        self._held_bytes = 0
+        self._held_bytes = self.dropped = 0

@@ -39,7 +39,13 @@ from fixlab.session.inbound import (
 )
 from fixlab.session.lifecycle import NEXT_STATES, Terms, read_logon
 from fixlab.session.liveness import Due, Pulse
-from fixlab.session.outbound import Composer, Replay, reject_body, resend_request_body
+from fixlab.session.outbound import (
+    REPLAY_BYTES,
+    Composer,
+    Replay,
+    reject_body,
+    resend_request_body,
+)
 from fixlab.session.recovery import Gap, Held, Recovery
 from fixlab.session.transitions import Role, SessionState, Transition, TransitionKind
 from fixlab.stores.base import Store
@@ -65,10 +71,12 @@ from fixlab.wire.tags import (
 )
 
 _S, _K = SessionState, TransitionKind
+_LOGOUT_TEXT_MAX = 1_000  # characters of an own Logout's Text(58)
 _TEXT_MAX = 200  # characters of a peer's Text(58) that a transition keeps
 _REQUEST_REPEATS_MAX = 1  # RRQ-06: ask once more, then give up
 _STALLED_MAX = 2  # SQR-16: so many new messages in a row, and the answer has stopped
 _TESTS_MAX = 16  # own TestRequests remembered while unanswered
+_REPLAYS_MAX = 16  # RSP-17: ResendRequests whose answer may be outstanding at once
 _LIVE = frozenset(
     {_S.ACTIVE, _S.LOGOUT_SENT, _S.LOGOUT_ANSWERED}
 )  # a ResendRequest is answered
@@ -99,7 +107,8 @@ class Session:
         self._state = _S.DISCONNECTED
         self._compose = Composer(config)
         self._usual = usual_messages(config)
-        self._bytes_max = config.message_bytes_max
+        # FRM-13: the peer must be able to take the message's replay, too.
+        self._bytes_max = config.message_bytes_max - REPLAY_BYTES
         self._framer = Framer(config.message_bytes_max)
         self._next_in = self.store.current_in()
         self._next_out = self.store.peek_out()
@@ -123,6 +132,7 @@ class Session:
         self._unsent_from: int | None = None  # first number QUEUED on this connection
         self._asked = (0, 0, 0)  # the last ResendRequest's range, and how often in a row
         self._reset_test: str | None = None  # TestReqID whose answer lets a reset start
+        self._reset_asked = now  # when that TestRequest left
         self._old_next_in = 0  # RESET_SENT: what was due under the old numbers
         self._logout_text: str | None = None  # own Logout waits for the gap to close
         self._entered_logout = now  # since when it waits
@@ -153,6 +163,11 @@ class Session:
         return Gap(max(r.begin, self._next_in), r.end, len(r.held)) if r.open else None
 
     @property
+    def replaying(self) -> bool:
+        """Whether a ResendRequest is being answered; `tick()` then sends the next batch."""
+        return bool(self._replays)
+
+    @property
     def deadline(self) -> int | None:
         """Earliest time at which `tick()` has work, or None."""
         state, config = self._state, self.config
@@ -175,6 +190,7 @@ class Session:
             ),
             self._request_deadline(),
             self._logout_deadline(),
+            self._reset_deadline(),
         ]
         return min((wait for wait in waits if wait is not None), default=None)
 
@@ -183,6 +199,12 @@ class Session:
         if not (r.open and r.requested):
             return None
         return r.progress + times.seconds(self.config.resend_timeout_seconds)
+
+    def _reset_deadline(self) -> int | None:
+        """When a reset that waits for the answer to its TestRequest is given up (LGN-19)."""
+        if self._reset_test is None:
+            return None
+        return self._reset_asked + times.seconds(self.config.logon_timeout_seconds)
 
     def _logout_deadline(self) -> int | None:
         """When a Logout that waits for recovery stops waiting (LGO-05, LGO-06)."""
@@ -212,7 +234,6 @@ class Session:
             self._note(_K.STATE, "LGN-01", state=_S.CONNECTED, text="waiting for Logon")
             return self._output()
         reset = self.config.reset_on_logon or self._reset_next_logon
-        self._reset_next_logon = False
         if reset:
             self._reset_both("LGN-17")
         self._send_logon("LGN-01", reset=reset, state=_S.LOGON_SENT)
@@ -230,7 +251,7 @@ class Session:
     def receive(self, data: bytes, now: int) -> Output:
         """Bytes from the peer, in any split; each message in them is a step of its own."""
         self._begin_step(now, count=False)
-        if not self._framer.waiting:
+        if self._framer.idle:
             done = self._deliver_usual(data)
             if done == len(data):
                 return self._output()
@@ -254,7 +275,10 @@ class Session:
         if limit is None or now < limit:
             return self._output()
         self._step += 1
-        if self._replays:
+        logout_limit = self._entered + times.seconds(self.config.logout_timeout_seconds)
+        if self._state in (_S.LOGOUT_SENT, _S.LOGOUT_ANSWERED) and now >= logout_limit:
+            self._tick_waiting()  # LGO-08: a peer that keeps asking does not hold it open
+        elif self._replays:
             self._continue_replay()
         elif self._state is _S.ACTIVE:
             self._tick_active()
@@ -268,29 +292,24 @@ class Session:
         While the session cannot send it is numbered and stored (a QUEUED row) and leaves when
         the peer asks for it, or when the replay under way is done (SCH-07, RSP-15).
         """
-        self._check_sendable(message)
-        self._begin_step(now)
+        msg_type = message.msg_type
+        if msg_type in ADMIN_TYPES or self._resetting:
+            self._refuse_to_send(msg_type)
         header, body = message.sections()
+        self._begin_step(now)
         if self._state is _S.ACTIVE and not self._replays:
-            self._send_new(message.msg_type, body, "SEQ-01", header=header)
+            self._send_new(msg_type, body, "SEQ-01", header=header)
         else:
-            self._queue(message.msg_type, header, body)
+            self._queue(msg_type, header, body)
         return self._output()
 
-    def _check_sendable(self, message: Message) -> None:
-        msg_type = message.msg_type
-        if message.raw is not None:
-            raise MessageError(
-                "this message came from the wire, with another session's header; build a new "
-                "one: Message(msg_type, fields)"
-            )
+    def _refuse_to_send(self, msg_type: str) -> None:
         if msg_type in ADMIN_TYPES:
             raise MessageError(
                 f"{MSG_TYPE_NAMES[msg_type]} belongs to the session: use connected(), "
                 f"test_request(), logout() or reset()"
             )
-        if self._state is _S.RESET_SENT or self._reset_test is not None:
-            raise StateError(f"{self.id} is resetting; send again once it is ACTIVE (LGN-19)")
+        raise StateError(f"{self.id} is resetting; send again once it is ACTIVE (LGN-19)")
 
     def test_request(self, now: int, test_req_id: str | None = None) -> Output:
         """Send TestRequest(1); its answer is a `RoundTrip` event (HBT-08, HBT-11)."""
@@ -319,6 +338,10 @@ class Session:
         that nothing is lost (LGO-06).
         """
         self._require_active("logout()")
+        if len(text) > _LOGOUT_TEXT_MAX:
+            raise MessageError(
+                f"Text(58) of a Logout may have {_LOGOUT_TEXT_MAX} characters, found {len(text)}"
+            )
         self._begin_step(now)
         if self._recovery.open or self._replays:
             if self._logout_text is None:
@@ -351,8 +374,15 @@ class Session:
             )
         self._begin_step(now)
         if self._reset_test is None:
-            self._reset_test = self._send_test(None, "LGN-19")
+            self._reset_test, self._reset_asked = self._send_test(None, "LGN-19"), now
         return self._output()
+
+    @property
+    def _resetting(self) -> bool:
+        """Whether an in-session reset is under way, from its TestRequest to its Logon."""
+        return self._state is _S.RESET_SENT or (
+            self._state is _S.ACTIVE and self._reset_test is not None
+        )
 
     def _require_active(self, call: str) -> None:
         if self._state is not _S.ACTIVE:
@@ -471,8 +501,8 @@ class Session:
         number = self._next_out
         now = self._now
         raw = self._compose.message(msg_type.encode("latin-1"), number, header, body, now)
-        if len(raw) > self._bytes_max:
-            self._refuse_size(raw)
+        if len(raw) > self._bytes_max and msg_type not in ADMIN_TYPES:
+            self._refuse_size(raw)  # what answers a peer never raises
         store = self.store
         allocated = store.next_out()
         assert allocated == number, f"store allocated {allocated}, session expected {number}"
@@ -497,7 +527,8 @@ class Session:
 
     def _refuse_size(self, raw: bytes) -> None:
         raise MessageError(
-            f"a message of {len(raw)} bytes exceeds message_bytes_max {self._bytes_max}"
+            f"a message of {len(raw)} bytes exceeds {self._bytes_max}: message_bytes_max "
+            f"{self.config.message_bytes_max} less {REPLAY_BYTES} that a replay adds"
         )
 
     def _queue(self, msg_type: str, header: bytes, body: bytes) -> None:
@@ -546,10 +577,12 @@ class Session:
         if test_req_id is None:
             # HBT-08: unique for each probe; the number it travels under is.
             test_req_id = f"{self.config.sender_comp_id}-{self._next_out}"
-        wire = test_req_id.encode("latin-1", "replace")
-        if not wire or b"\x01" in wire:
+        wire = test_req_id.encode("latin-1", "ignore")
+        if len(wire) != len(test_req_id) or b"\x01" in wire or not 0 < len(wire) <= _TEXT_MAX:
+            # Anything else would come back as another text, and the answer not be known.
             raise MessageError(
-                f"TestReqID(112) must be text without SOH, found {test_req_id!r}"
+                f"TestReqID(112) must be 1 to {_TEXT_MAX} Latin-1 characters without SOH, "
+                f"found {test_req_id[:50]!r}"
             )
         if len(self._tests) >= _TESTS_MAX:
             del self._tests[next(iter(self._tests))]
@@ -562,10 +595,13 @@ class Session:
         if head.msg_type == REJECT or head.number is None:
             return
         body = reject_body(head.number, head.msg_type, fault, self.config.begin_string)
-        self._send_new(REJECT, body, fault.rule, text=fault.text)
+        self._send_new(REJECT, body, fault.rule, text=self._safe(fault.text))
 
     def _fail(self, rule: str, text: str) -> None:
         """A protocol error: Logout with the reason, then close in a moment (DSC-02, LGO-12)."""
+        if self._state in (_S.LOGOUT_SENT, _S.LOGOUT_ANSWERED):
+            self._disconnect(rule, text)  # the Logout has left already
+            return
         self._abandon_gap()
         self._replays.clear()
         self._send_logout(rule, text, _S.CLOSING)
@@ -578,11 +614,14 @@ class Session:
         Usual is an application message with the expected number and nothing to object to. The
         run ends at the first message that is not; that one is framed and read field by field.
         """
-        position = 0
-        time_checked = b""
-        recovery, now = self._recovery, self._now
+        # This loop is where nearly all messages pass, so what it asks for again and again it
+        # asks for once.
+        position, time_checked = 0, b""
+        usual, observed_in, now = self._usual, self.store.observed_in, self._now
+        events, rows, recovery = self._events, self._rows, self._recovery
+        next_out = self._next_out
         while self._state is _S.ACTIVE:
-            found = self._usual(data, position)
+            found = usual(data, position)
             if found is None:
                 break
             length, msg_type, number_text, time_text = found.groups()
@@ -599,16 +638,15 @@ class Session:
                 time_checked = time_text
             position = end
             self._step += 1
-            self._received_at, self._probed_at = now, None
-            self.store.observed_in(number)
+            observed_in(number)
             self._next_in = number + 1
-            self._events.append(_row(Received, (Message.from_wire(raw), number, False)))
-            self._rows.append(
+            events.append(_row(Received, (Message.from_wire(raw, plain=True), number, False)))
+            rows.append(
                 _row(
                     Transition,
                     (
                         now, self.id, self._step, _K.ACCEPTED, _S.ACTIVE, _S.ACTIVE,
-                        number, number + 1, self._next_out, self._next_out,
+                        number, number + 1, next_out, next_out,
                         msg_type.decode("latin-1"), number, False, None, None,
                         recovery.ordinal if recovery.end else None, "SEQ-02", "",
                     ),
@@ -618,6 +656,9 @@ class Session:
                 recovery.progress = now
                 recovery.asked_again = recovery.stalled = 0
                 self._settle()
+                next_out = self._next_out
+        if position:
+            self._received_at, self._probed_at = now, None
         return position
 
     def _on_garbled(self, garbled: Garbled) -> None:
@@ -648,6 +689,7 @@ class Session:
         fault = check_header(message, head, self.config, self._now)
         if fault is not None:
             self._on_fault(head, fault)
+            self._settle()
             return
         number = head.number
         assert number is not None, "check_header demands one"
@@ -686,8 +728,6 @@ class Session:
             self._reject(head, fault)
         if fault.answer is not Answer.REJECT:
             self._fail(fault.rule, fault.text)
-        elif counts:
-            self._settle()
 
     def _on_low(self, head: Head) -> None:
         assert head.number is not None
@@ -908,9 +948,9 @@ class Session:
                 self._on_expected(item.message, item.head)
         if self._state is not _S.ACTIVE:
             return
-        if recovery.held and not recovery.open:
+        if not recovery.open and (known := recovery.known_beyond(self._next_in)):
             # RRQ-05: a hole behind the gap that no request covers yet.
-            recovery.notice(self._next_in, min(recovery.held), self._now)
+            recovery.notice(self._next_in, known, self._now)
             self._note_gap(None)
         self._request_missing()
         self._after_recovery()
@@ -944,6 +984,9 @@ class Session:
         self._asked = (begin, end, times_asked + 1 if same else 1)
         if self._asked[2] > self.config.replay_repeat_max:
             self._fail("RSP-17", f"ResendRequest {begin} to {end} repeated without progress")
+            return
+        if len(self._replays) >= _REPLAYS_MAX:
+            self._fail("RSP-17", f"{_REPLAYS_MAX} ResendRequests wait for their answer")
             return
         self._start_replay(begin, end, rule)
 
@@ -1006,17 +1049,19 @@ class Session:
             self._refuse_logon(head, terms)
             return
         self._pulse = Pulse.of(self.config, terms.heartbeat_seconds)  # LGN-14
-        reset = terms.reset or self.config.reset_on_logon
+        reset = terms.reset or self.config.reset_on_logon or self._reset_next_logon
         if reset:
             self._reset_both("LGN-17", head)
         assert head.number is not None
-        if head.number < self._next_in:
-            text = too_low(self._next_in, head.number)
+        # LGN-17: after a reset the Logon is number 1, whatever a peer that did not ask for
+        # the reset wrote; LGN-20 is what this peer then does.
+        number = 1 if reset else head.number
+        if number < self._next_in:
+            text = too_low(self._next_in, number)
             self._note(_K.TOO_LOW, "LGN-11", head, text=text)
             self._fail("LGN-11", text)
             return
-        early = head.number > self._next_in
-        if early:
+        if number > self._next_in:
             self._hold_logon(message, head)
         else:
             self._count(_K.ACCEPTED, "LGN-09", head, self._next_in + 1)
@@ -1086,9 +1131,10 @@ class Session:
     def _refuse_logon(self, head: Head, fault: Fault) -> None:
         """LGN-08: an invalid Logon uses up the peer's number, then Logout and close."""
         if head.number == self._next_in:
-            self._count(_K.REJECTED, fault.rule, head, self._next_in + 1, fault.text)
+            text = self._safe(fault.text)
+            self._count(_K.REJECTED, fault.rule, head, self._next_in + 1, text)
         else:
-            self._note(_K.REJECTED, fault.rule, head, text=fault.text)
+            self._note(_K.REJECTED, fault.rule, head, text=self._safe(fault.text))
         if fault.answer is Answer.REJECT_LOGOUT:
             self._reject(head, fault)
         self._fail(fault.rule, fault.text)
@@ -1113,6 +1159,7 @@ class Session:
 
     def _establish(self, head: Head, *, reset: bool) -> None:
         seconds = self._pulse.interval // times.NANOSECONDS
+        self._reset_next_logon = False
         self._events.append(Established(seconds, reset))
         if self._recovery.open:
             self._note_gap(head)
@@ -1126,27 +1173,30 @@ class Session:
 
     def _start_reset(self) -> None:
         self._reset_test = None
-        if self._recovery.open or self._replays:
+        if self._recovery.open or self._recovery.held or self._replays:
             self._note(
                 _K.STATE, "LGN-19", text="reset dropped: a gap opened while it was prepared"
             )
             return
         self._old_next_in = self._next_in
         self._reset_both("LGN-19")
+        # Should the connection end before the answer, nobody knows whether the peer has reset
+        # as well; the next Logon makes it certain.
+        self._reset_next_logon = True
         self._send_logon("LGN-19", reset=True, state=_S.RESET_SENT)
 
     def _on_second_logon(self, message: Message, head: Head) -> None:
         terms = self._logon_terms(message, head)
         if isinstance(terms, Terms) and terms.reset:
-            self._recovery.clear()
             self._replays.clear()
-            self._unsent_from, self._reset_test = None, None
+            self._unsent_from, self._reset_test, self._peer_logout = None, None, None
             self._reset_both("LGN-19", head)
             self._count(_K.ACCEPTED, "LGN-19", head, 2)
             self._send_logon("LGN-19", reset=True, state=_S.ACTIVE)
             self._events.append(
                 Established(self._pulse.interval // times.NANOSECONDS, reset=True)
             )
+            self._after_recovery()  # an own Logout that waited for the old numbers
             return
         fault = (
             terms
@@ -1164,6 +1214,7 @@ class Session:
             if isinstance(terms, Terms) and terms.reset:
                 # Also when both sides reset at once: each takes the other's as the answer.
                 self._count(_K.ACCEPTED, "LGN-19", head, 2, state=_S.ACTIVE)
+                self._reset_next_logon = False
                 self._events.append(
                     Established(self._pulse.interval // times.NANOSECONDS, reset=True)
                 )
@@ -1216,7 +1267,11 @@ class Session:
             self._disconnect("LGO-03", "Logout confirmed", clean=True)
         elif head.msg_type == RESEND_REQUEST and not head.poss_dup:
             self._resend_after_logout(message, head)
-        elif expected and check_content(message, head) is None and not head.gap_fill:
+        elif (
+            expected
+            and head.msg_type != SEQUENCE_RESET  # SQR-07: its own number is not counted
+            and check_content(message, head) is None
+        ):
             if head.msg_type in ADMIN_TYPES:
                 self._count(_K.ACCEPTED, "LGO-04", head, self._next_in + 1, "not answered")
             else:
@@ -1292,6 +1347,13 @@ class Session:
 
     def _tick_active(self) -> None:
         now, recovery = self._now, self._recovery
+        limit = self._reset_deadline()
+        if limit is not None and now >= limit:
+            # A lost answer is gap-filled, never resent: waiting longer would block send().
+            self._reset_test = None
+            self._note(
+                _K.TIMED_OUT, "LGN-19", text="reset dropped: its TestRequest was not answered"
+            )
         limit = self._logout_deadline()
         if limit is not None and now >= limit:
             # LGO-05, LGO-06: recovery took too long; the gap shows again at the next Logon.

@@ -13,9 +13,26 @@ from fixlab.wire.tags import LENGTH_TO_DATA, SOH
 
 Field = tuple[int, bytes]
 
+_OTHER_BYTES = bytes(set(range(256)) - set(b"=\x01"))
+_LENGTH_TAGS = frozenset(b"%d" % tag for tag in LENGTH_TO_DATA)
 _TAG = re.compile(rb"[1-9][0-9]{0,9}")
 # A length that needs more digits than this exceeds every message there can be.
 _LENGTH = re.compile(rb"[0-9]{1,10}")
+
+
+class _TagNumbers(dict[bytes, int]):
+    """Tag numbers by their digits; a lookup is far quicker than reading the digits again."""
+
+    def __missing__(self, digits: bytes) -> int:
+        if not _TAG.fullmatch(digits):
+            raise ValueError("not a tag")
+        number = int(digits)
+        if len(self) < 4096:  # a peer may make up any tag
+            self[digits] = number
+        return number
+
+
+_number_of = _TagNumbers()
 
 
 class Defect(NamedTuple):
@@ -29,6 +46,24 @@ class Defect(NamedTuple):
 
 def split_fields(raw: bytes) -> tuple[tuple[Field, ...], Defect | None]:
     """All fields of `raw` in wire order, and the first defect found in them (REJ-22)."""
+    # One separator of each kind in turn, and none of them side by side: then one split gives
+    # tags and values in turn as well.
+    separators = raw.translate(None, _OTHER_BYTES)
+    if separators == b"=\x01" * (len(separators) // 2) and b"=\x01" not in raw:
+        flat = raw.replace(SOH, b"=").split(b"=")
+        tags = flat[:-1:2]
+        if _LENGTH_TAGS.isdisjoint(tags) and raw[-1:] == SOH:
+            try:
+                return tuple(
+                    zip(map(_number_of.__getitem__, tags), flat[1::2], strict=True)
+                ), None
+            except ValueError:
+                pass  # one of them is no tag
+    return _split_exactly(raw)
+
+
+def _split_exactly(raw: bytes) -> tuple[tuple[Field, ...], Defect | None]:
+    """The same, one field at a time: for data fields, and for what is not well formed."""
     fields: list[Field] = []
     defect: Defect | None = None
     position, end = 0, len(raw)

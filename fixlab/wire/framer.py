@@ -18,10 +18,13 @@ from fixlab.wire.message import Message, checksum
 # such as "58=x" contains an "8=" as well.
 _START = re.compile(rb"8=(?:FIX|FIXT)\.[0-9]\.[0-9]\x019=([0-9]{1,10})\x0135=")
 _START_BYTES_MAX = 30
-_PARTS = rb"8 = F I X T? \. [0-9] \. [0-9] \x01 9 = [0-9]{0,10} \x01 3 5 =".split()
+_PARTS = rb"8 = F I X T? \. [0-9] \. [0-9] \x01 9 = [0-9] [0-9]{0,9} \x01 3 5 =".split()
 # Any beginning of a start: each part, and optionally what comes behind it.
 _PREFIX = re.compile(b"(?:".join(_PARTS) + b")?" * (len(_PARTS) - 1))
 _TRAILER_BYTES = 7  # "10=", three digits, SOH (FRM-05)
+# How many of the largest messages may be summed in vain before one is passed over whole: each
+# of many starts, one inside the other, would else cost the sum of all that follows.
+_VAIN_SUMS_MAX = 16
 _NESTED = re.compile(rb"\x0110=[0-9]{3}\x01(?=8=(?:FIX|FIXT)\.[0-9]\.[0-9]\x019=[0-9])")
 
 # The last seven bytes of a message -> what all its bytes add up to, modulo 256. One lookup
@@ -52,18 +55,24 @@ class Garbled(NamedTuple):
 class Framer:
     """Cuts a byte stream into messages; keeps at most `message_bytes_max` bytes waiting."""
 
-    __slots__ = ("_need", "_skipping", "_waiting", "message_bytes_max")
+    __slots__ = ("_need", "_skipping", "_vain", "_waiting", "message_bytes_max")
 
     def __init__(self, message_bytes_max: int = 1 << 20) -> None:
         self.message_bytes_max = message_bytes_max
         self._waiting = bytearray()
         self._need = 0  # total bytes the waiting message wants; nothing to do before
         self._skipping = False  # inside a broken stretch that was already reported
+        self._vain = 0  # bytes summed for stretches that are then searched again
 
     @property
     def waiting(self) -> int:
         """Bytes kept because their message is not complete."""
         return len(self._waiting)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the next byte starts a message: nothing waits, no broken stretch is open."""
+        return not self._waiting and not self._skipping
 
     def feed(self, data: bytes) -> list[Message | Garbled]:
         """What `data` completes, in stream order."""
@@ -131,7 +140,12 @@ class Framer:
         """A stretch of the promised length with a trailer at its end that does not add up."""
         if _NESTED.search(raw) is not None:
             # It holds the end of one message and the start of another: the length was wrong.
-            return self._wrong_length(found)
+            step = self._wrong_length(found)
+            self._vain += len(raw)
+            if self._vain <= _VAIN_SUMS_MAX * self.message_bytes_max:
+                return step
+            self._vain = 0
+            return len(raw)
         # FRM-04: its end is certain, so exactly this message is passed over.
         found.append(Garbled("FRM-04", "CheckSum(10) is wrong", raw))
         self._skipping = False

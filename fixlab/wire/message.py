@@ -30,6 +30,11 @@ TRAILERS = tuple(b"10=%03d\x01" % checksum for checksum in range(256))
 _MSG_TYPE = re.compile(r"[!-~]+")
 _types_seen: set[str] = set()  # MsgTypes found good before
 _TYPES_MAX = 1024
+_PLAIN_VALUES = frozenset({str, int})  # FIX writes them as Python does; a bool is neither
+# A field that may be the length of a data field; it also takes some that are not.
+_LENGTH = re.compile(
+    rb"\x01(?:9[035]|212|3[456][0-9]|445|6(?:18|21|64)|[12][0-9]{3}|4[0-9]{4})="
+)
 _DATA_TAGS = frozenset(LENGTH_TO_DATA.values())
 
 
@@ -57,7 +62,7 @@ def encode(begin_string: bytes, content: bytes) -> bytes:
 class Shape(NamedTuple):
     """What the tags of a message say about it, worked out once for each list of tags."""
 
-    prefixes: tuple[str, ...]  # "55=" and so on, in the order given
+    template: str  # all fields, a %s where each value goes
     plain: bool  # body tags only: no header, trailer or data field among them
 
 
@@ -75,7 +80,8 @@ def _shape_of(tags: tuple[int, ...]) -> Shape:
             f"the session itself writes tags {names}; leave them out of the message's fields"
         )
     special = HEADER_TAGS | TRAILER_TAGS | _DATA_TAGS
-    shape = Shape(tuple(f"{tag}=" for tag in tags), special.isdisjoint(tags))
+    template = "".join([f"{tag}=%s\x01" for tag in tags])
+    shape = Shape(template, special.isdisjoint(tags))
     if len(_shapes) >= _SHAPES_MAX:
         _shapes.clear()
     _shapes[tags] = shape
@@ -94,7 +100,7 @@ class Message:
     empty value, or an SOH in a value that is not a data field announced by its length.
     """
 
-    __slots__ = ("_body", "_defect", "_fields", "_index", "_plain", "_raw", "_type")
+    __slots__ = ("_body", "_defect", "_fields", "_plain", "_raw", "_type")
 
     _raw: bytes | None
     _type: str | None
@@ -102,46 +108,47 @@ class Message:
     _plain: bool
     _fields: tuple[Field, ...] | None
     _defect: Defect | None
-    _index: dict[bytes, bytes] | None
 
     def __init__(self, msg_type: str, fields: FieldsGiven = ()) -> None:
         # Asking a dict for its class first spares the common case an abstract-class check.
         if fields.__class__ is dict or isinstance(fields, Mapping):
             tags: tuple[int, ...] = tuple(fields)
-            values: Iterable[object] = fields.values()
+            values = tuple(fields.values())
         else:
             pairs = [(tag, value) for tag, value in fields]
-            tags, values = tuple([tag for tag, _ in pairs]), [value for _, value in pairs]
+            tags, values = tuple([tag for tag, _ in pairs]), tuple([v for _, v in pairs])
         shape = _shapes.get(tags) or _shape_of(tags)
         if msg_type not in _types_seen:
             _check_type(msg_type)
-        texts = [
-            f"{prefix}{value}"
-            if (kind := value.__class__) is str or kind is int
-            else prefix + _text(value)
-            for prefix, value in zip(shape.prefixes, values)  # noqa: B905 - of equal length
-        ]
-        body = "\x01".join(texts) + "\x01" if texts else ""
-        if "=\x01" in body or body.count("\x01") != len(texts):
-            _check_values(tags, texts)
+        if _PLAIN_VALUES.issuperset(map(type, values)):
+            body = shape.template % values
+        else:
+            body = shape.template % tuple([_text(value) for value in values])
+        if "=\x01" in body or body.count("\x01") != len(tags):
+            _check_values(tags, values)
         try:
             self._body = body.encode("latin-1")
         except UnicodeEncodeError as error:
             raise MessageError(
-                f"the value of tag {_tag_at(tags, texts, error.start)} holds "
+                f"the value of tag {_tag_at(tags, values, error.start)} holds "
                 f"{body[error.start]!r}, which has no single byte in Latin-1; give it as bytes"
             ) from None
         self._raw = None
         self._type = msg_type
         self._plain = shape.plain
-        self._fields = self._defect = self._index = None
+        self._fields = None
 
     @classmethod
-    def from_wire(cls, raw: bytes) -> Self:
-        """The message whose exact bytes are `raw`, already framed; reads nothing yet."""
+    def from_wire(cls, raw: bytes, *, plain: bool = False) -> Self:
+        """The message whose exact bytes are `raw`, already framed; reads nothing yet.
+
+        `plain` promises that all fields are well formed and none is a length of a data field,
+        so that a tag can be looked for without reading what stands before it.
+        """
         message = cls.__new__(cls)
         message._raw = raw
-        message._type = message._fields = message._defect = message._index = None
+        message._plain = plain
+        message._type = message._fields = None
         return message
 
     @classmethod
@@ -184,6 +191,7 @@ class Message:
     def fields(self) -> tuple[Field, ...]:
         """Tag and value bytes in wire order; a tag of 0 marks bytes that are no field."""
         if self._fields is None:
+            self._defect = None
             if self._raw is None:
                 body, self._defect = split_fields(self._body)
                 self._fields = ((35, self.msg_type.encode("latin-1")), *body)
@@ -224,11 +232,18 @@ class Message:
         return len(self.fields)
 
     def _first(self, tag: int) -> bytes | None:
-        index = self._index
-        if index is None:
-            # First occurrences win: later ones are overwritten by going backwards.
-            index = self._index = {b"%d" % t: v for t, v in reversed(self.fields)}
-        return index.get(b"%d" % tag)
+        raw = self._raw
+        if raw is not None and tag != 8:
+            # Most readers want a field or two, which is no reason to split the message.
+            key = b"\x01%d=" % tag
+            start = raw.find(key)
+            if start < 0:
+                return None
+            # Unless a data field stands before it, in which the same bytes may occur (DAT-02).
+            if self._plain or not _LENGTH.search(raw, 0, start + 1):
+                start += len(key)
+                return raw[start : raw.find(b"\x01", start)]
+        return next((value for t, value in self.fields if t == tag), None)
 
     @property
     def number(self) -> int | None:
@@ -239,7 +254,15 @@ class Message:
     # Writing ---------------------------------------------------------------------------
 
     def sections(self) -> tuple[bytes, bytes]:
-        """Header fields and the rest of a message to send, as wire bytes (FRM-14)."""
+        """Header fields and the rest of a message to send, as wire bytes (FRM-14).
+
+        Raises `MessageError` for a message that came from the wire.
+        """
+        if self._raw is not None:
+            raise MessageError(
+                "this message came from the wire, with another session's header; build a new "
+                "one: Message(msg_type, fields)"
+            )
         if self._plain:
             return b"", self._body
         header: list[bytes] = []
@@ -292,39 +315,37 @@ def _text(value: object) -> str:
         return value.decode("latin-1")
     if isinstance(value, float | Decimal):
         # FIX floats have no exponent and no NaN or infinity.
-        exact = Decimal(repr(value)) if isinstance(value, float) else value
+        # A subclass such as NumPy's float64 may write itself otherwise.
+        exact = Decimal(float.__repr__(value)) if isinstance(value, float) else value
         if not exact.is_finite():
             raise MessageError(f"a FIX number must be finite, found {value!r}")
         return f"{exact:f}"
     if isinstance(value, str):
-        return str.__str__(value)
+        return str.__str__(value)  # an enumeration that is a str writes itself otherwise
     raise MessageError(
         f"a value must be str, int, float, Decimal, bool or bytes, found {type(value).__name__}"
     )
 
 
-def _check_values(tags: tuple[int, ...], texts: list[str]) -> None:
+def _check_values(tags: tuple[int, ...], values: tuple[object, ...]) -> None:
     """Raise for an empty value, or an SOH that no length announces (FRM-11, DAT-01)."""
-    for position, (tag, text) in enumerate(zip(tags, texts, strict=True)):
-        value = text.partition("=")[2]
+    previous_tag, previous = 0, ""
+    for tag, value in zip(tags, map(_text, values), strict=True):
         if not value:
             raise MessageError(f"tag {tag} has no value; leave the field out instead")
-        if "\x01" not in value:
-            continue
-        previous = texts[position - 1] if position else ""
-        length_tag, _, length = previous.partition("=")
-        announced = length_tag.isdigit() and LENGTH_TO_DATA.get(int(length_tag)) == tag
-        if not announced or length != str(len(value)):
+        announced = LENGTH_TO_DATA.get(previous_tag) == tag and previous == str(len(value))
+        if "\x01" in value and not announced:
             raise MessageError(
                 f"the value of tag {tag} holds an SOH; only a data field may, directly after "
                 f"its length field, with the length of its value"
             )
+        previous_tag, previous = tag, value
 
 
-def _tag_at(tags: tuple[int, ...], texts: list[str], offset: int) -> int:
-    """Tag of the field in which character `offset` of the joined texts lies."""
-    for tag, text in zip(tags, texts, strict=True):
-        offset -= len(text) + 1
+def _tag_at(tags: tuple[int, ...], values: tuple[object, ...], offset: int) -> int:
+    """Tag of the field in which character `offset` of the joined fields lies."""
+    for tag, value in zip(tags, values, strict=True):
+        offset -= len(f"{tag}={_text(value)}\x01")
         if offset < 0:
             return tag
     raise AssertionError("offset lies behind the last field")
