@@ -18,8 +18,9 @@ from fixlab.errors import ConfigError, FixLabError, StateError, StoreError
 from fixlab.journal import Journal
 from fixlab.loss import Loss
 from fixlab.net.connection import Connection
+from fixlab.session.core import Output
 from fixlab.session.events import Ended, Event
-from fixlab.session.session import Output, Session
+from fixlab.session.session import Session
 from fixlab.session.transitions import SessionState
 from fixlab.times import Clock, SystemClock
 from fixlab.wire.message import Message

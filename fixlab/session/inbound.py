@@ -206,7 +206,8 @@ def _check_resend_request(message: Message) -> Fault | None:
     if fault is not None:
         return fault
     begin, end = to_number(message[BEGIN_SEQ_NO]), to_number(message[END_SEQ_NO])
-    assert begin is not None and end is not None
+    assert begin is not None, "checked above"
+    assert end is not None, "checked above"
     if begin == 0:
         return Fault(
             "RSP-07",

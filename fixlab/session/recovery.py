@@ -44,6 +44,7 @@ class Recovery:
     progress: int = 0  # when the request went out, or NextNumIn last moved
     stalled: int = 0  # new messages in a row while the answer had begun (SQR-16)
     dropped: int = 0  # highest early number for which there was no room (RRQ-10)
+    jumped: str = ""  # the rule that moved NextNumIn past held messages, perhaps
     _highest: int = 0  # highest early number seen
     _held_bytes: int = 0
 
@@ -101,11 +102,11 @@ class Recovery:
             self._held_bytes -= len(item.message.raw or b"")
         return item
 
-    def forget_below(self, next_in: int) -> None:
-        """Drop held messages that a gap fill or reset has passed over."""
-        if self.held and min(self.held) < next_in:
-            for number in [n for n in self.held if n < next_in]:
-                self.take(number)
+    def pass_over(self, next_in: int) -> list[Held]:
+        """The held messages that a gap fill or reset has passed over, no longer held."""
+        self.jumped = ""
+        passed = [self.take(number) for number in sorted(self.held) if number < next_in]
+        return [item for item in passed if item is not None]
 
     def close(self) -> None:
         """The gap is over, one way or another."""
@@ -117,3 +118,4 @@ class Recovery:
         self.close()
         self.held.clear()
         self._held_bytes = self.dropped = 0
+        self.jumped = ""

@@ -15,8 +15,9 @@ from fixlab.errors import ConfigError, StateError
 from fixlab.journal import Journal
 from fixlab.loss import Loss
 from fixlab.session.config import SessionConfig
+from fixlab.session.core import Output
 from fixlab.session.events import Event, Received
-from fixlab.session.session import Output, Session
+from fixlab.session.session import Session
 from fixlab.session.transitions import Role, SessionState, TransitionKind
 from fixlab.sim.link import Link
 from fixlab.stores.base import Store

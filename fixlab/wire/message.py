@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from numbers import Integral
 from typing import NamedTuple, Self
 from zlib import adler32
 
@@ -309,7 +310,7 @@ def _text(value: object) -> str:
         return "Y"
     if value is False:
         return "N"
-    if isinstance(value, int):
+    if isinstance(value, Integral):  # NumPy's integers are, though they are no int
         return str(int(value))
     if isinstance(value, bytes):
         return value.decode("latin-1")

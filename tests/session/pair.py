@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from fixlab.loss import Loss
 from fixlab.session.config import SessionConfig
+from fixlab.session.core import Output
 from fixlab.session.events import Received
-from fixlab.session.session import Output, Session
+from fixlab.session.session import Session
 from fixlab.session.transitions import Role, SessionState, Transition, TransitionKind
 from fixlab.times import NANOSECONDS
 from fixlab.wire.message import Message

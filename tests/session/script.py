@@ -11,6 +11,7 @@ filled in unless given; `!52` leaves one out. An Output is read back as lines, i
 """
 
 from fixlab.session.config import SessionConfig
+from fixlab.session.core import Output
 from fixlab.session.events import (
     Ended,
     Established,
@@ -20,7 +21,7 @@ from fixlab.session.events import (
     Received,
     RejectReceived,
 )
-from fixlab.session.session import Output, Session
+from fixlab.session.session import Session
 from fixlab.session.transitions import Role, SessionState
 from fixlab.stores.base import Store
 from fixlab.stores.memory import MemoryStore

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fixlab.session.session import Output
+from fixlab.session.core import Output
 from fixlab.session.transitions import SessionState
 from fixlab.times import NANOSECONDS, format_utc
 from fixlab.wire.message import encode

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fixlab.errors import MessageError, StateError
+from fixlab.errors import ConfigError, MessageError, StateError
 from fixlab.session.transitions import Role, SessionState
 from fixlab.stores.memory import MemoryStore
 from fixlab.times import NANOSECONDS
@@ -592,8 +592,9 @@ def test_a_call_in_the_wrong_state_says_so() -> None:
     assert made.disconnected() == []
     assert made.receive("35=D|34=2|") == []
     assert made.tick(1000) == []
-    with pytest.raises(StateError, match="at least 1"):
-        made.skip(0)
+    for count in (0, 10**12):
+        with pytest.raises(ConfigError, match="takes 1 to 1,000,000 numbers"):
+            made.skip(count)
 
 
 def test_what_only_the_session_may_send_is_refused() -> None:

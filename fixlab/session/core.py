@@ -1,0 +1,327 @@
+"""What every part of a session stands on: its state, its rows, and how a message leaves.
+
+`Session` is made of layers, each a class on top of the one before: `Core`, `Ending`,
+`Recovering`, `Admitting` and `Session` itself. Nothing but `Core` changes the state, and each
+change of state or counters is a `Transition`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+from fixlab import redact
+from fixlab.errors import MessageError
+from fixlab.session.config import SessionConfig
+from fixlab.session.events import Event
+from fixlab.session.fastpath import usual_messages
+from fixlab.session.inbound import Fault, Head
+from fixlab.session.lifecycle import NEXT_STATES
+from fixlab.session.liveness import Pulse
+from fixlab.session.outbound import REPLAY_BYTES, Composer, Replay, reject_body
+from fixlab.session.recovery import Gap, Recovery
+from fixlab.session.transitions import Role, SessionState, Transition, TransitionKind
+from fixlab.stores.base import Store
+from fixlab.stores.memory import MemoryStore
+from fixlab.wire.framer import Framer
+from fixlab.wire.message import Message
+from fixlab.wire.tags import ADMIN_TYPES, REJECT, TEST_REQUEST
+
+_S, _K = SessionState, TransitionKind
+_TEXT_MAX = 200  # characters of a peer's Text(58) that a transition keeps
+_TESTS_MAX = 16  # own TestRequests remembered while unanswered
+
+# A named tuple without the cost of its keyword-friendly constructor.
+row: Any = tuple.__new__
+
+
+class Output(NamedTuple):
+    """What one input led to."""
+
+    data: bytes  # write this, after Store.commit()
+    events: tuple[Event, ...]  # tell the application
+    transitions: tuple[Transition, ...]  # give to the Journal
+    disconnect: str | None  # if set, close the transport after writing; says why
+
+
+class Core(ABC):
+    """State, counters, rows and sending: what the layers above share."""
+
+    def __init__(self, config: SessionConfig, role: Role, store: Store | None = None) -> None:
+        self.config = config
+        self.role = Role(role)
+        self.store: Store = MemoryStore() if store is None else store
+        self.id = config.session_id
+        self._state = _S.DISCONNECTED
+        self._compose = Composer(config)
+        self._usual = usual_messages(config)
+        # FRM-13: the peer must be able to take the message's replay, too.
+        self._bytes_max = config.message_bytes_max - REPLAY_BYTES
+        self._framer = Framer(config.message_bytes_max)
+        self._next_in = self.store.current_in()
+        self._next_out = self.store.peek_out()
+        self._recovery = Recovery(config.held_max)
+        self._replays: list[Replay] = []  # under way first, then those that wait
+        self._step = -1
+        self._begin_connection(0)
+        self._reset_next_logon = False
+        self._begin_step(0, count=False)
+
+    def _begin_connection(self, now: int) -> None:
+        """What no connection inherits from the one before it (DSC-03, RRQ-09)."""
+        self._framer = Framer(self.config.message_bytes_max)
+        self._recovery.clear()
+        self._replays.clear()
+        self._pulse = Pulse.of(self.config, self.config.heartbeat_seconds)
+        self._entered = now  # when the current state began
+        self._sent_at = self._received_at = now
+        self._probed_at: int | None = None
+        self._tests: dict[str, int] = {}  # own TestRequests, when they left
+        self._unsent_from: int | None = None  # first number QUEUED on this connection
+        self._asked = (0, 0, 0)  # the last ResendRequest's range, and how often in a row
+        self._reset_test: str | None = None  # TestReqID whose answer lets a reset start
+        self._reset_asked = now  # when that TestRequest left
+        self._old_next_in = 0  # RESET_SENT: what was due under the old numbers
+        self._logout_text: str | None = None  # own Logout waits for the gap to close
+        self._entered_logout = now  # since when it waits
+        self._peer_logout: tuple[int, int] | None = None  # an early Logout: number, when
+        self._sent_reset = False  # own Logon of this connection carried 141=Y
+
+    @property
+    def state(self) -> SessionState:
+        """Lifecycle only; see `gap` for recovery."""
+        return self._state
+
+    @property
+    def next_in(self) -> int:
+        """NextNumIn: the number expected next."""
+        return self._next_in
+
+    @property
+    def next_out(self) -> int:
+        """NextNumOut: the number to be sent next."""
+        return self._next_out
+
+    @property
+    def gap(self) -> Gap | None:
+        """What is missing inbound, or None."""
+        r = self._recovery
+        return Gap(max(r.begin, self._next_in), r.end, len(r.held)) if r.open else None
+
+    @property
+    def replaying(self) -> bool:
+        """Whether a ResendRequest is being answered; `tick()` then sends the next batch."""
+        return bool(self._replays)
+
+    def __repr__(self) -> str:
+        gap = self.gap
+        missing = f", missing {gap.begin}-{gap.end}" if gap else ""
+        return (
+            f"<Session {self.id} {self.role} {self._state}, "
+            f"NextNumIn {self._next_in}, NextNumOut {self._next_out}{missing}>"
+        )
+
+    # Steps and rows ---------------------------------------------------------------------
+
+    def _begin_step(self, now: int, *, count: bool = True) -> None:
+        self._now = now
+        self._step += count
+        self._data: list[bytes] = []
+        self._events: list[Event] = []
+        self._rows: list[Transition] = []
+        self._close_reason: str | None = None
+
+    def _output(self) -> Output:
+        data = self._data[0] if len(self._data) == 1 else b"".join(self._data)
+        return Output(data, tuple(self._events), tuple(self._rows), self._close_reason)
+
+    def _note(
+        self,
+        kind: TransitionKind,
+        rule: str,
+        cause: Head | None = None,
+        *,
+        state: SessionState | None = None,
+        next_in: int | None = None,
+        next_out: int | None = None,
+        begin: int | None = None,
+        end: int | None = None,
+        gap: int | None = None,
+        text: str = "",
+    ) -> None:
+        """Record a decision and make its change; nothing else changes state or counters."""
+        before = self._state
+        if state is not None and state is not before:
+            self._enter(state)
+        next_in_before, next_out_before = self._next_in, self._next_out
+        if next_in is not None:
+            self._next_in = next_in
+        if next_out is not None:
+            self._next_out = next_out
+        self._rows.append(
+            Transition(
+                self._now,
+                self.id,
+                self._step,
+                kind,
+                before,
+                self._state,
+                next_in_before,
+                self._next_in,
+                next_out_before,
+                self._next_out,
+                cause.msg_type if cause else "",
+                cause.number if cause else None,
+                cause.poss_dup if cause else False,
+                begin,
+                end,
+                gap,
+                rule,
+                text,
+            )
+        )
+
+    def _enter(self, state: SessionState) -> None:
+        assert state in NEXT_STATES[self._state], (
+            f"{self._state} -> {state} is not in the table"
+        )
+        self._state, self._entered = state, self._now
+
+    def _count(
+        self,
+        kind: TransitionKind,
+        rule: str,
+        head: Head,
+        next_in: int,
+        text: str = "",
+        begin: int | None = None,
+        end: int | None = None,
+        state: SessionState | None = None,
+    ) -> None:
+        """A message was processed and NextNumIn moves to `next_in`, durably."""
+        self.store.observed_in(next_in - 1)
+        if next_in > self._next_in + 1:
+            self._recovery.jumped = rule
+        self._recovery.progress = self._now
+        self._recovery.asked_again = self._recovery.stalled = 0
+        gap = self._recovery.gap_ordinal
+        self._note(
+            kind,
+            rule,
+            head,
+            next_in=next_in,
+            begin=begin,
+            end=end,
+            gap=gap,
+            text=text,
+            state=state,
+        )
+
+    # Sending ----------------------------------------------------------------------------
+
+    def _send_new(
+        self,
+        msg_type: str,
+        body: bytes,
+        rule: str,
+        *,
+        header: bytes = b"",
+        state: SessionState | None = None,
+        begin: int | None = None,
+        end: int | None = None,
+        gap: int | None = None,
+        text: str = "",
+    ) -> None:
+        """A new message with the next number: stored, then put among the bytes to write."""
+        number = self._next_out
+        now = self._now
+        raw = self._compose.message(msg_type.encode("latin-1"), number, header, body, now)
+        if len(raw) > self._bytes_max and msg_type not in ADMIN_TYPES:
+            self._refuse_size(raw)  # what answers a peer never raises
+        store = self.store
+        allocated = store.next_out()
+        assert allocated == number, f"store allocated {allocated}, session expected {number}"
+        store.save_sent(number, raw)
+        self._data.append(raw)
+        self._sent_at = now
+        before = self._state
+        if state is not None and state is not before:
+            self._enter(state)
+        self._next_out = number + 1
+        # Spelled out rather than left to `_note`: this row is written for every message sent.
+        self._rows.append(
+            row(
+                Transition,
+                (
+                    now, self.id, self._step, _K.SENT, before, self._state,
+                    self._next_in, self._next_in, number, number + 1,
+                    msg_type, number, False, begin, end, gap, rule, text,
+                ),
+            )
+        )  # fmt: skip
+
+    def _refuse_size(self, raw: bytes) -> None:
+        raise MessageError(
+            f"a message of {len(raw)} bytes exceeds {self._bytes_max}: message_bytes_max "
+            f"{self.config.message_bytes_max} less {REPLAY_BYTES} that a replay adds"
+        )
+
+    def _queue(self, msg_type: str, header: bytes, body: bytes) -> None:
+        """Number and store a message that cannot leave now (SCH-07)."""
+        number = self._next_out
+        raw = self._compose.message(msg_type.encode("latin-1"), number, header, body, self._now)
+        if len(raw) > self._bytes_max:
+            self._refuse_size(raw)
+        self.store.next_out()
+        self.store.save_sent(number, raw)
+        if self._unsent_from is None and self._state in (_S.LOGON_SENT, _S.ACTIVE):
+            self._unsent_from = number
+        rule = "RSP-15" if self._state is _S.ACTIVE else "SCH-07"
+        text = "stored; leaves after the replay" if self._replays else "stored; not logged on"
+        self._note(
+            _K.QUEUED,
+            rule,
+            Head(msg_type, number, False, False),
+            next_out=number + 1,
+            text=text,
+        )
+
+    def _send_test(self, test_req_id: str | None, rule: str) -> str:
+        if test_req_id is None:
+            # HBT-08: unique for each probe; the number it travels under is.
+            test_req_id = f"{self.config.sender_comp_id}-{self._next_out}"
+        wire = test_req_id.encode("latin-1", "ignore")
+        if len(wire) != len(test_req_id) or b"\x01" in wire or not 0 < len(wire) <= _TEXT_MAX:
+            # Anything else would come back as another text, and the answer not be known.
+            raise MessageError(
+                f"TestReqID(112) must be 1 to {_TEXT_MAX} Latin-1 characters without SOH, "
+                f"found {test_req_id[:50]!r}"
+            )
+        if len(self._tests) >= _TESTS_MAX:
+            del self._tests[next(iter(self._tests))]
+        self._tests[test_req_id] = self._now
+        self._send_new(TEST_REQUEST, b"112=%b\x01" % wire, rule, text=self._safe(test_req_id))
+        return test_req_id
+
+    def _reject(self, head: Head, fault: Fault) -> None:
+        """Reject(3), unless it would answer a Reject (REJ-19)."""
+        if head.msg_type == REJECT or head.number is None:
+            return
+        body = reject_body(head.number, head.msg_type, fault, self.config.begin_string)
+        self._send_new(REJECT, body, fault.rule, text=self._safe(fault.text))
+
+    def _safe(self, text: str) -> str:
+        """A peer's words, fit to be kept: short, visible, the session's password masked."""
+        if self.config.password:
+            text = text.replace(self.config.password, redact.MASKED)
+        return redact.printable(text[:_TEXT_MAX])
+
+    # What a layer below asks of one above -----------------------------------------------
+
+    @abstractmethod
+    def _on_expected(self, message: Message, head: Head) -> None:
+        """Process a message with the expected number."""
+
+    @abstractmethod
+    def _answer_resend(self, message: Message, head: Head, rule: str) -> None:
+        """Answer a ResendRequest."""
