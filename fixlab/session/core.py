@@ -58,8 +58,7 @@ class Core(ABC):
         # FRM-13: the peer must be able to take the message's replay, too.
         self._bytes_max = config.message_bytes_max - REPLAY_BYTES
         self._framer = Framer(config.message_bytes_max)
-        self._next_in = self.store.current_in()
-        self._next_out = self.store.peek_out()
+        self._read_store()
         self._recovery = Recovery(config.held_max)
         self._replays: list[Replay] = []  # under way first, then those that wait
         self._step = -1
@@ -86,6 +85,10 @@ class Core(ABC):
         self._entered_logout = now  # since when it waits
         self._peer_logout: tuple[int, int] | None = None  # an early Logout: number, when
         self._sent_reset = False  # own Logon of this connection carried 141=Y
+
+    def _read_store(self) -> None:
+        """Take both numbers from the store: while disconnected it may be edited or restored."""
+        self._next_in, self._next_out = self.store.current_in(), self.store.peek_out()
 
     @property
     def state(self) -> SessionState:
@@ -268,11 +271,14 @@ class Core(ABC):
 
     def _queue(self, msg_type: str, header: bytes, body: bytes) -> None:
         """Number and store a message that cannot leave now (SCH-07)."""
+        if self._state is _S.DISCONNECTED:
+            self._read_store()
         number = self._next_out
         raw = self._compose.message(msg_type.encode("latin-1"), number, header, body, self._now)
         if len(raw) > self._bytes_max:
             self._refuse_size(raw)
-        self.store.next_out()
+        allocated = self.store.next_out()
+        assert allocated == number, f"store allocated {allocated}, session expected {number}"
         self.store.save_sent(number, raw)
         if self._unsent_from is None and self._state in (_S.LOGON_SENT, _S.ACTIVE):
             self._unsent_from = number

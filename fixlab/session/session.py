@@ -66,8 +66,7 @@ class Session(Admitting):
             raise StateError(f"{self.id} is {self._state}; it must be DISCONNECTED to connect")
         self._begin_step(now)
         self._begin_connection(now)
-        # The store is the truth: it may have been edited, or restored, while disconnected.
-        self._next_in, self._next_out = self.store.current_in(), self.store.peek_out()
+        self._read_store()
         if self.role is Role.ACCEPTOR:
             self._note(_K.STATE, "LGN-01", state=_S.CONNECTED, text="waiting for Logon")
             return self._output()
@@ -161,6 +160,8 @@ class Session(Admitting):
         if not 1 <= count <= _SKIP_MAX:
             raise ConfigError(f"skip() takes 1 to {_SKIP_MAX:,} numbers, found {count}")
         self._begin_step(now)
+        if self._state is _S.DISCONNECTED:
+            self._read_store()
         first = self._next_out
         for _ in range(count):
             self.store.next_out()

@@ -643,3 +643,14 @@ def test_a_logout_text_is_limited() -> None:
     with pytest.raises(MessageError, match=r"Text\(58\)"):
         made.logout("x" * 1001)
     assert made.logout("a\x01b\u20ac")[-1] == "> 35=5|34=2|58=a b?|"
+
+
+def test_dsc_04_a_store_edited_while_disconnected_is_believed() -> None:
+    made = bench()
+    made.disconnected()
+    made.session.store.next_out()
+    made.session.store.observed_in(6)
+    due = made.session.store.peek_out()
+    made.send()
+    assert made.output.transitions[0].msg_seq_num == due
+    assert made.session.next_in == 7
