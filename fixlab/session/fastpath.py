@@ -29,21 +29,17 @@ def usual_messages(config: SessionConfig) -> Find:
     """A function of bytes and a position that matches one whole usual message there, or None.
 
     It matches application messages of this session, not flagged as possible duplicates, with
-    fields that are all well formed. Groups: BodyLength(9), MsgType(35), MsgSeqNum(34) and
-    SendingTime(52); their values, and CheckSum(10), are still to be compared.
+    fields that are all well formed. Groups: BodyLength(9), MsgType(35), then MsgSeqNum(34) and
+    SendingTime(52) of a header in one order, and the same two of a header in the other. Their
+    values, and CheckSum(10), are still to be compared.
     """
     begin = re.escape(config.begin_string.encode())
     sender = b"49=" + re.escape(config.target_comp_id.encode()) + rb"\x01"
     target = b"56=" + re.escape(config.sender_comp_id.encode()) + rb"\x01"
     number = rb"34=([1-9][0-9]{0,17})\x01"
-    start = rb"8=" + begin + rb"\x019=([0-9]{1,10})\x0135=((?![0-5A]\x01)[!-~]+)\x01"
     # The two orders in which nearly all engines write the required header.
-    first, second = (
-        re.compile(start + order + _FIELD + rb"*+10=[0-9]{3}\x01").match
-        for order in (number + sender + _TIME + target, sender + target + number + _TIME)
-    )
-
-    def find(data: bytes, position: int) -> re.Match[bytes] | None:
-        return first(data, position) or second(data, position)
-
-    return find
+    orders = number + sender + _TIME + target + b"|" + sender + target + number + _TIME
+    return re.compile(
+        rb"8=" + begin + rb"\x019=([0-9]{1,10})\x0135=((?![0-5A]\x01)[!-~]+)\x01(?:" + orders
+        + b")" + _FIELD + rb"*+10=[0-9]{3}\x01"
+    ).match  # fmt: skip

@@ -27,8 +27,8 @@ from fixlab.session.inbound import (
 from fixlab.session.liveness import Due
 from fixlab.session.recovering import REQUEST_REPEATS_MAX
 from fixlab.session.transitions import Role, SessionState, Transition, TransitionKind
-from fixlab.wire.framer import Garbled, adds_up
-from fixlab.wire.message import Message
+from fixlab.wire.framer import SUM_WITH_TRAILER, Garbled
+from fixlab.wire.message import Message, checksum
 from fixlab.wire.tags import (
     ADMIN_TYPES,
     BEGIN_SEQ_NO,
@@ -230,19 +230,25 @@ class Session(Admitting):
         position, time_checked = 0, b""
         usual, observed_in, now = self._usual, self.store.observed_in, self._now
         events, rows, recovery = self._events, self._rows, self._recovery
-        next_out = self._next_out
+        sum_for, from_wire, next_out = SUM_WITH_TRAILER.get, Message.from_wire, self._next_out
         while self._state is _S.ACTIVE:
             found = usual(data, position)
             if found is None:
                 break
-            length, msg_type, number_text, time_text = found.groups()
+            length, msg_type, number_text, time_text, number_text_2, time_text_2 = (
+                found.groups()
+            )
             number, end = self._next_in, found.end()
             # FRM-03: BodyLength counts from behind its own SOH to before "10=".
-            if int(number_text) != number or int(length) != end - found.end(1) - 8:
+            if (
+                int(number_text or number_text_2) != number
+                or int(length) != end - found.end(1) - 8
+            ):
                 break
             raw = data[position:end]
-            if len(raw) > self._bytes_max or not adds_up(raw):
+            if len(raw) > self._bytes_max or sum_for(raw[-7:]) != checksum(raw):
                 break
+            time_text = time_text or time_text_2
             if time_text != time_checked:
                 if not is_timely(time_text, self.config, now):
                     break
@@ -251,7 +257,7 @@ class Session(Admitting):
             self._step += 1
             observed_in(number)
             self._next_in = number + 1
-            events.append(row(Received, (Message.from_wire(raw, plain=True), number, False)))
+            events.append(row(Received, (from_wire(raw, plain=True), number, False)))
             rows.append(
                 row(
                     Transition,

@@ -29,15 +29,10 @@ _NESTED = re.compile(rb"\x0110=[0-9]{3}\x01(?=8=(?:FIX|FIXT)\.[0-9]\.[0-9]\x019=
 
 # The last seven bytes of a message -> what all its bytes add up to, modulo 256. One lookup
 # checks the trailer's form and gives the sum to compare with.
-_SUM_WITH_TRAILER = {
+SUM_WITH_TRAILER = {
     trailer: (value + sum(trailer)) & 0xFF
     for value, trailer in ((value, b"10=%03d\x01" % value) for value in range(256))
 }
-
-
-def adds_up(raw: bytes) -> bool:
-    """Whether `raw` ends with CheckSum(10) in its exact form, and with the right value."""
-    return _SUM_WITH_TRAILER.get(raw[-_TRAILER_BYTES:]) == checksum(raw)
 
 
 class Garbled(NamedTuple):
@@ -94,7 +89,7 @@ class Framer:
                 total = start.end() - 3 - position + int(start[1]) + _TRAILER_BYTES
                 stop = position + total
                 if stop <= end and total <= self.message_bytes_max:
-                    expected = _SUM_WITH_TRAILER.get(data[stop - _TRAILER_BYTES : stop])
+                    expected = SUM_WITH_TRAILER.get(data[stop - _TRAILER_BYTES : stop])
                     if expected is not None and data[stop - _TRAILER_BYTES - 1] == 1:
                         raw = data[position:stop]
                         actual = adler32(raw, 0) if total <= 256 else checksum(raw)
