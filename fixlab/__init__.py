@@ -86,4 +86,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    # What completion offers: the public names, and none of the imports that serve this file.
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])

@@ -50,7 +50,7 @@ def run_python(code: str) -> str:
 
 def test_all_is_exactly_the_list() -> None:
     assert set(fixlab.__all__) == {*NAMES, *PACKAGES}
-    assert set(fixlab.__all__) <= set(dir(fixlab))
+    assert {name for name in dir(fixlab) if not name.startswith("__")} == set(fixlab.__all__)
 
 
 @pytest.mark.parametrize("name", [n for n, home in NAMES.items() if exists(home)])

@@ -193,18 +193,23 @@ class Acceptor:
             raise StateError("an acceptor listens once; make a new one")
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(
+            server = await loop.create_server(
                 lambda: _Caller(self, loop),
                 self._host,
                 self._wanted_port,
                 ssl=self._tls,
                 backlog=_BACKLOG,
             )
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or error
             raise ConnectError(
-                f"{self._host}:{self._wanted_port}: cannot listen ({error.strerror or error}); "
+                f"{self._host}:{self._wanted_port}: cannot listen ({why}); "
                 f"choose another address, or port=0 for a free one"
             ) from None
+        if self._closed:
+            server.close()
+            raise StateError("the acceptor was closed before it listened; make a new one")
+        self._server = server
 
     async def close(self) -> None:
         """Stop listening, log out of every session, close transports and stores.

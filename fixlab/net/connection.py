@@ -78,9 +78,10 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.paused = False
+        if self._driver is None:
+            return  # let go of: the rest must leave in its time as well
         self._cancel_stall()
-        if self._driver is not None:
-            self._driver.writable()
+        self._driver.writable()
 
     def write(self, data: bytes) -> None:
         """Hand bytes to the transport; drops the peer once it holds far too many."""

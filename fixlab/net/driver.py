@@ -78,6 +78,7 @@ class Driver:
         self._journal = Journal() if journal is None else journal
         self._record = self._journal.extend
         self._commit = session.store.commit
+        self._own_clock = clock is None
         self._now = (SystemClock() if clock is None else clock).now
         self._on_event = on_event
         self._loss = Loss()
@@ -133,6 +134,16 @@ class Driver:
         return self._reason
 
     @property
+    def closed(self) -> bool:
+        """Whether `close()` was called: the session ends, and no connection comes any more."""
+        return self._closed
+
+    @property
+    def loss(self) -> Loss:
+        """What takes messages away on purpose: how many it still takes, and to call that off."""
+        return self._loss
+
+    @property
     def messages_lost(self) -> int:
         """Messages that `lose_next()` took away so far."""
         return self._loss.lost
@@ -183,7 +194,11 @@ class Driver:
         """
         if self._failure is not None or self._closed or self._turn_sends >= _UNSENT_MAX:
             self._refuse()
-        output = self._session.send(message, self._now())
+        try:
+            output = self._session.send(message, self._now())
+        except StoreError as error:
+            self._fail(error)
+            raise
         number = output.transitions[0].msg_seq_num
         assert number is not None, "the first row of a send is its message"
         self._pending.append(output.data)
@@ -241,10 +256,14 @@ class Driver:
 
         Raises `StateError` when the session is not ACTIVE.
         """
+        connection = self._connection
         self._step(lambda now: self._session.logout(now, text))
         # Twice, because a Logout may wait for a gap to close before it leaves.
         limit = 2 * self._session.config.logout_timeout_seconds + self._exit_seconds
-        await self._until(lambda: self._connection is None, limit, "the end of the session")
+        # An acceptor's peer may be back before this task has its turn.
+        await self._until(
+            lambda: self._connection is not connection, limit, "the end of the session"
+        )
         await self._gone(self._exit_seconds)
 
     async def close(self) -> None:
@@ -389,6 +408,10 @@ class Driver:
         if self._closed:
             connection.let_go(abort=True)
             return
+        if self._own_clock:
+            # A clock keeps the wall clock's error of the moment it was made, or what a sleeping
+            # machine missed: without a new one no peer would ever take its SendingTime(52).
+            self._now = SystemClock().now
         self._connection = connection
         self._failure = self._ended = None
         self._turn_open = self._hang_up = False
@@ -486,7 +509,12 @@ class Driver:
         self._act(step)
 
     def _act(self, step: Callable[[int], Output]) -> None:
-        self._run(step(self._now()))
+        try:
+            output = step(self._now())
+        except StoreError as error:
+            self._fail(error)
+            raise
+        self._run(output)
         if not self._running:
             self._flush()
             self._rearm()
@@ -505,7 +533,12 @@ class Driver:
         """A step that the transport or the clock brought; its errors are reported."""
         self._running = True
         try:
-            self._run(step(*data, self._now()))
+            try:
+                output = step(*data, self._now())
+            except BaseException:
+                self._undo_step()
+                raise
+            self._run(output)
         except StoreError as error:
             self._fail(error)
         except BaseException as error:
@@ -551,7 +584,7 @@ class Driver:
         if callback is None:
             self._keep(events)
             return
-        for event in events:
+        for position, event in enumerate(events):
             try:
                 callback(event)
             except Exception as error:  # noqa: BLE001
@@ -559,6 +592,9 @@ class Driver:
                 # it; its error is reported, the event kept, and the session goes on.
                 self._keep((event,))
                 self._report(error, f"{self.id}: on_event raised on {type(event).__name__}")
+            except BaseException:
+                self._keep(events[position:])  # an interrupt: what is not told waits
+                raise
 
     def _keep(self, events: tuple[Event, ...]) -> None:
         queue = self._events
@@ -611,14 +647,25 @@ class Driver:
     def _fail(self, error: StoreError) -> None:
         """The store is no longer with us: nothing of the step leaves, the connection ends."""
         self._failure = error
-        self._pending.clear()
-        self._turn_sends = 0
+        self._undo_step()
         connection = self._connection
         if connection is not None:
             self._detach(connection)
         self._run(self._session.disconnected(self._now()))
         self._reason = str(error)
         self._after_end()
+
+    def _undo_step(self) -> None:
+        """Forget a step that broke off: its events were not told, so it must not be stored."""
+        self._pending.clear()
+        self._turn_sends = 0
+        # No part of the Store protocol; a store without it keeps what the step did so far.
+        rollback = getattr(self._session.store, "rollback", None)
+        if rollback is not None:
+            try:
+                rollback()
+            except StoreError as error:
+                self._errors.append(error)  # a closed store; the first error tells more
 
     def _report(self, error: Exception, what: str) -> None:
         self._errors.append(error)

@@ -9,7 +9,14 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from fixlab.errors import ConfigError, ConnectError, FixLabError, StateError, StoreError
+from fixlab.errors import (
+    ConfigError,
+    ConnectError,
+    FixLabError,
+    MessageError,
+    StateError,
+    StoreError,
+)
 from fixlab.journal import Journal
 from fixlab.net.connection import Connection
 from fixlab.net.driver import Driver
@@ -147,9 +154,14 @@ class Initiator(Driver):
 
         Raises `StateError` when the session is not ACTIVE.
         """
+        keep_up = self._keep_up
         if self.state is SessionState.ACTIVE:
             self._keep_up = False
-        await super().logout(text)
+        try:
+            await super().logout(text)
+        except MessageError:
+            self._keep_up = keep_up  # a text that cannot be sent: nothing has happened
+            raise
 
     # Attempts --------------------------------------------------------------------------
 
@@ -167,6 +179,8 @@ class Initiator(Driver):
             )
             if self._connection is connection:
                 return
+            if self._closed:
+                raise StateError(f"{self.id} was closed while it connected")
             if isinstance(self._failure, StoreError):
                 raise self._failure
             raise self._no(self._reason, self._hint())
@@ -198,8 +212,9 @@ class Initiator(Driver):
             raise self._no(
                 "connection refused", "check that the acceptor is running and listens there"
             ) from None
-        except socket.gaierror as error:
-            raise self._no(f"unknown host ({error.strerror})", "check the host name") from None
+        except (socket.gaierror, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise self._no(f"unknown host ({why})", "check the host name") from None
         except ssl.SSLError as error:
             raise self._no(
                 f"TLS failed ({error.reason or error})",
@@ -246,11 +261,13 @@ class Initiator(Driver):
         """DSC-05: paced, backing off, and not for ever."""
         delay = self._reconnect_seconds
         first_reason = self._reason
+        established = False
         try:
             for _ in range(self._reconnects_max):
                 await asyncio.sleep(delay)
                 try:
                     await self._attempt()
+                    established = True
                     return
                 except ConnectError:
                     longest = max(_BACKOFF_SECONDS_MAX, self._reconnect_seconds)
@@ -265,8 +282,8 @@ class Initiator(Driver):
         finally:
             self._retrying = None
             self._wake()
-            if self._keep_up and self._connection is None:
-                # Established, and lost again before this task had its turn.
+            if established and self._connection is None:
+                # And lost again before this task had its turn.
                 self._after_end()
 
     def _report(self, error: Exception, what: str) -> None:

@@ -237,49 +237,42 @@ class Core(ABC):
     ) -> None:
         """A new message with the next number: stored, then put among the bytes to write."""
         number = self._next_out
-        now = self._now
+        self._data.append(self._stored(msg_type, number, header, body, self._now))
+        self._sent_at = self._now
+        self._note(
+            _K.SENT,
+            rule,
+            Head(msg_type, number, False, False),
+            next_out=number + 1,
+            state=state,
+            begin=begin,
+            end=end,
+            gap=gap,
+            text=text,
+        )
+
+    def _stored(
+        self, msg_type: str, number: int, header: bytes, body: bytes, now: int
+    ) -> bytes:
+        """The wire bytes of a new message, its number allocated and itself in the store."""
         raw = self._compose.message(msg_type.encode("latin-1"), number, header, body, now)
-        if len(raw) > self._bytes_max and msg_type not in ADMIN_TYPES:
-            self._refuse_size(raw)  # what answers a peer never raises
+        if len(raw) > self._bytes_max and msg_type not in ADMIN_TYPES:  # answers never raise
+            raise MessageError(
+                f"a message of {len(raw)} bytes exceeds {self._bytes_max}: message_bytes_max "
+                f"{self.config.message_bytes_max} less {REPLAY_BYTES} that a replay adds"
+            )
         store = self.store
         allocated = store.next_out()
         assert allocated == number, f"store allocated {allocated}, session expected {number}"
         store.save_sent(number, raw)
-        self._data.append(raw)
-        self._sent_at = now
-        before = self._state
-        if state is not None and state is not before:
-            self._enter(state)
-        self._next_out = number + 1
-        # Spelled out rather than left to `_note`: this row is written for every message sent.
-        self._rows.append(
-            row(
-                Transition,
-                (
-                    now, self.id, self._step, _K.SENT, before, self._state,
-                    self._next_in, self._next_in, number, number + 1,
-                    msg_type, number, False, begin, end, gap, rule, text,
-                ),
-            )
-        )  # fmt: skip
-
-    def _refuse_size(self, raw: bytes) -> None:
-        raise MessageError(
-            f"a message of {len(raw)} bytes exceeds {self._bytes_max}: message_bytes_max "
-            f"{self.config.message_bytes_max} less {REPLAY_BYTES} that a replay adds"
-        )
+        return raw
 
     def _queue(self, msg_type: str, header: bytes, body: bytes) -> None:
         """Number and store a message that cannot leave now (SCH-07)."""
         if self._state is _S.DISCONNECTED:
             self._read_store()
         number = self._next_out
-        raw = self._compose.message(msg_type.encode("latin-1"), number, header, body, self._now)
-        if len(raw) > self._bytes_max:
-            self._refuse_size(raw)
-        allocated = self.store.next_out()
-        assert allocated == number, f"store allocated {allocated}, session expected {number}"
-        self.store.save_sent(number, raw)
+        self._stored(msg_type, number, header, body, self._now)
         if self._unsent_from is None and self._state in (_S.LOGON_SENT, _S.ACTIVE):
             self._unsent_from = number
         rule = "RSP-15" if self._state is _S.ACTIVE else "SCH-07"

@@ -130,23 +130,35 @@ class Session(Admitting):
         the peer asks for it, or when the replay under way is done (SCH-07, RSP-15).
         """
         msg_type = message.msg_type
-        if msg_type in ADMIN_TYPES or self._resetting:
-            self._refuse_to_send(msg_type)
-        header, body = message.sections()
-        self._begin_step(now)
-        if self._state is _S.ACTIVE and not self._replays:
-            self._send_new(msg_type, body, "SEQ-01", header=header)
-        else:
-            self._queue(msg_type, header, body)
-        return self._output()
-
-    def _refuse_to_send(self, msg_type: str) -> None:
         if msg_type in ADMIN_TYPES:
             raise MessageError(
                 f"{MSG_TYPE_NAMES[msg_type]} belongs to the session: use connected(), "
                 f"test_request(), logout() or reset()"
             )
-        raise StateError(f"{self.id} is resetting; send again once it is ACTIVE (LGN-19)")
+        header, body = message.sections()
+        if self._state is not _S.ACTIVE or self._replays or self._reset_test is not None:
+            if self._resetting:
+                raise StateError(
+                    f"{self.id} is resetting; send again once it is ACTIVE (LGN-19)"
+                )
+            self._begin_step(now)
+            self._queue(msg_type, header, body)
+            return self._output()
+        # Spelled out rather than left to `_send_new`: this is done for every message sent.
+        number, next_in = self._next_out, self._next_in
+        raw = self._stored(msg_type, number, header, body, now)
+        self._step += 1
+        self._next_out, self._sent_at = number + 1, now
+        sent: Transition = row(
+            Transition,
+            (
+                now, self.id, self._step, _K.SENT, _S.ACTIVE, _S.ACTIVE,
+                next_in, next_in, number, number + 1,
+                msg_type, number, False, None, None, None, "SEQ-01", "",
+            ),
+        )  # fmt: skip
+        output: Output = row(Output, (raw, (), (sent,), None))
+        return output
 
     def test_request(self, now: int, test_req_id: str | None = None) -> Output:
         """Send TestRequest(1); its answer is a `RoundTrip` event (HBT-08, HBT-11)."""

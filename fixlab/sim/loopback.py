@@ -7,11 +7,12 @@ calls give the same frame, byte for byte.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from math import inf
 from random import Random
 
 from fixlab import times
-from fixlab.errors import ConfigError, StateError
+from fixlab.errors import ConfigError, StateError, StoreError
 from fixlab.journal import Journal
 from fixlab.loss import Loss
 from fixlab.session.config import SessionConfig
@@ -103,7 +104,11 @@ class Endpoint:
             self._tell(output.events)
         finally:
             self._busy = False
-        self.session.store.commit()
+        try:
+            self.session.store.commit()
+        except StoreError:
+            self._lose_step()
+            raise
         data, self._outbox = b"".join(self._outbox), []
         now = self._lab.clock.now()
         wire = self.loss.pass_on(data)
@@ -111,6 +116,31 @@ class Endpoint:
             self._link.write(wire, now)
         if output.disconnect is not None:
             self._link.close(now)
+
+    def _input(self, step: Callable[[], Output]) -> None:
+        """A step that the link or the clock brought; a store that fails in it ends the line."""
+        try:
+            output = step()
+        except StoreError:
+            self._lose_step()
+            raise
+        self._apply(output)
+
+    def _lose_step(self) -> None:
+        """The store failed: nothing of the step leaves, and the connection is lost.
+
+        The session takes its numbers from the store again when it connects.
+        """
+        self._outbox.clear()
+        now = self._lab.clock.now()
+        output = self.session.disconnected(now)
+        self._lab.journal.extend(output.transitions)
+        self.events.extend(output.events)
+        for end in (self._lab.initiator, self._lab.acceptor):
+            end._link.cut()
+            if end is not self and end.session.state is not SessionState.DISCONNECTED:
+                end._apply(end.session.disconnected(now))
+        self._tell(output.events)
 
     def _tell(self, events: tuple[Event, ...]) -> None:
         if self.on_event is not None:
@@ -124,9 +154,28 @@ class Endpoint:
 class Loopback:
     """Two sessions talking to each other over simulated links, on one virtual clock.
 
-    `config` is the initiator's (FIX.4.4, BUY to SELL, when None); the acceptor mirrors it.
-    Stores may be given, for example seeded ones or a `SQLiteStore`; otherwise they are fresh
-    `MemoryStore`s. `delay_seconds` is the mean time a piece of data travels.
+    ```python
+    lab = Loopback(seed=7)
+    lab.logon()
+    lab.drop(sender="initiator", msg_seq_nums=[2])
+    lab.initiator.send(Message("D", {11: "ORD-1"}))
+    lab.run(seconds=60)
+    lab.journal.to_frame()
+    ```
+
+    `initiator` and `acceptor` are its two ends: each can `send()`, `test_request()`, `skip()`,
+    `lose_next()`, `reset()` and `logout()`, and shows its `session`, what it `received` and
+    its `events`. `journal` records both, `clock` is the virtual time of both.
+
+    Parameters: `seed` decides the delays, and nothing else is random; `start`, the UTC time at
+    which the clock begins; `config`, the initiator's (FIX.4.4, BUY to SELL, when None; the
+    acceptor mirrors it); the stores, for example seeded ones or a `SQLiteStore` (None: fresh
+    `MemoryStore`s); `delay_seconds`, the mean time a piece of data travels.
+
+    A step whose store fails raises the `StoreError`: nothing of it leaves and the connection
+    is lost, as with a live session; `logon()` goes on from the store's last commit.
+
+    Raises `ConfigError` for a start that is no time and for a delay that cannot work.
     """
 
     def __init__(
@@ -266,16 +315,17 @@ class Loopback:
                 data = sender._link.take().data
                 if receiver.session.state is SessionState.DISCONNECTED:
                     return  # it has closed: nobody reads this any more
-                receiver._apply(
-                    receiver.session.disconnected(due)
+                session = receiver.session
+                receiver._input(
+                    partial(session.disconnected, due)
                     if data is None
-                    else receiver.session.receive(data, due)
+                    else partial(session.receive, data, due)
                 )
                 return
         for end in self._ends.values():
             deadline = end.session.deadline
             if deadline is not None and deadline <= due:
-                end._apply(end.session.tick(due))
+                end._input(partial(end.session.tick, due))
                 return
 
     def _run_until(self, reached: Callable[[], bool]) -> None:
