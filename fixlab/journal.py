@@ -1,6 +1,6 @@
 """Journal: the transitions of any number of sessions, kept in typed columns.
 
-New rows wait as they came, which costs a session next to nothing; each few thousand of them
+New rows wait value by value, which costs a session next to nothing; each few thousand of them
 are sealed into one block of NumPy columns. A frame is the blocks put end to end. Strings are
 kept per block, so what a hostile peer makes up goes when its rows go.
 """
@@ -23,7 +23,7 @@ from fixlab.frames import MISSING, TRANSITIONS
 from fixlab.redact import escape, mask
 from fixlab.session.transitions import Transition
 
-BLOCK_ROWS = 1024  # many enough that NumPy's cost per call vanishes, few enough to die young
+BLOCK_ROWS = 1024  # large enough that NumPy's cost per call vanishes, a pause of 1 ms
 STRING_MAX = 1_000  # characters kept of a string: a Text(58) may be as long as a message
 HTML_ROWS = 10  # rows that a notebook shows of a journal
 
@@ -35,7 +35,7 @@ _CLOSED = ("kind", "state_before", "state")
 _OPEN = ("session", "msg_type", "rule")
 # Columns of few distinct values: looked up together, since their combinations are few too.
 _FEW = (*_CLOSED, *_OPEN, "poss_dup")
-_AT = {name: position for position, name in enumerate(Transition._fields)}
+_WIDTH = len(Transition._fields)
 
 _CODES = {
     name: {value: code for code, value in enumerate(TRANSITIONS[name].categories or ())}
@@ -56,11 +56,14 @@ class Journal:
         if rows_max is not None and rows_max < 1:
             raise ConfigError(f"rows_max must be None or at least 1, found {rows_max}")
         self._rows_max = rows_max
-        self._pending: list[Transition] = []
+        # Values end to end, not rows: a row that waits as an object is one that the garbage
+        # collector visits again and again.
+        self._pending: list[Any] = []
         self._blocks: deque[_Block] = deque()
         self._sealed = 0  # rows in the blocks
         self._forgotten = 0  # rows in blocks that the bound let go
-        self._block_rows = BLOCK_ROWS if rows_max is None else min(BLOCK_ROWS, rows_max)
+        rows = BLOCK_ROWS if rows_max is None else min(BLOCK_ROWS, rows_max)
+        self._block_values = rows * _WIDTH
 
     @property
     def rows_max(self) -> int | None:
@@ -74,14 +77,14 @@ class Journal:
 
     def append(self, transition: Transition) -> None:
         """Add one transition."""
-        self._pending.append(transition)
-        if len(self._pending) >= self._block_rows:
-            self._seal()
+        self.extend((transition,))
 
     def extend(self, transitions: Iterable[Transition]) -> None:
         """Add transitions, in the order in which they came about."""
-        self._pending.extend(transitions)
-        if len(self._pending) >= self._block_rows:
+        pending = self._pending
+        for transition in transitions:
+            pending += transition
+        if len(pending) >= self._block_values:
             self._seal()
 
     def to_frame(self) -> pd.DataFrame:
@@ -99,10 +102,10 @@ class Journal:
         wanted = min(n, len(self))
         start = len(self) - wanted
         blocks: list[_Block] = []
-        pending = self._pending[max(len(self._pending) - wanted, 0) :]
+        pending = self._pending[max(len(self._pending) - wanted * _WIDTH, 0) :]
         if pending and wanted:
             blocks.append(_Block.of(pending))
-            wanted -= len(pending)
+            wanted -= len(pending) // _WIDTH
         for block in reversed(self._blocks):
             if wanted <= 0:
                 break
@@ -143,16 +146,16 @@ class Journal:
         )
 
     def _stored(self) -> int:
-        return self._sealed + len(self._pending)
+        return self._sealed + len(self._pending) // _WIDTH
 
     def _seal(self) -> None:
         """Turn what waits into blocks, and let go of blocks that the bound has passed."""
-        size = self._block_rows
+        size = self._block_values
         whole = len(self._pending) - len(self._pending) % size
         for start in range(0, whole, size):
             self._blocks.append(_Block.of(self._pending[start : start + size]))
         del self._pending[:whole]
-        self._sealed += whole
+        self._sealed += whole // _WIDTH
         if self._rows_max is None:
             return
         while self._blocks and self._stored() - len(self._blocks[0]) >= self._rows_max:
@@ -176,9 +179,10 @@ class _Block:
         return self.rows
 
     @classmethod
-    def of(cls, transitions: Sequence[Transition]) -> _Block:
-        rows = len(transitions)
-        columns = dict(zip(Transition._fields, zip(*transitions, strict=True), strict=True))
+    def of(cls, values: Sequence[Any]) -> _Block:
+        """A block of the values of whole transitions, end to end."""
+        rows = len(values) // _WIDTH
+        columns = {name: values[at::_WIDTH] for at, name in enumerate(Transition._fields)}
         # One pass gives each new combination the next code and looks the others up.
         table: defaultdict[Any, int] = defaultdict(count().__next__)
         keys = zip(*(columns[name] for name in _FEW), strict=True)
