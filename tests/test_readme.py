@@ -1,8 +1,12 @@
 """README's two command lines: one each, pasteable, and the one that CI runs."""
 
+import ast
+import asyncio
+import inspect
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -39,3 +43,18 @@ def test_pictures_and_files_named_here_exist() -> None:
         assert (ROOT / path).exists(), f"README points at {path}, which does not exist"
     for name in re.findall(r"^- `(\d\d_\w+)`", README, re.M):
         assert (ROOT / f"notebooks/{name}.ipynb").exists(), f"no notebook {name}"
+
+
+def test_the_examples_run_as_they_stand() -> None:
+    examples = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
+    assert len(examples) == 2
+    for example in examples:
+        code = compile(example, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        names: dict[str, object] = {}
+
+        result = eval(code, names)  # a coroutine when the example awaits
+        if inspect.iscoroutine(result):
+            asyncio.run(result)
+        recorded = names["transitions"]
+        assert isinstance(recorded, pd.DataFrame)
+        assert len(recorded) > 4

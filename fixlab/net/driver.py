@@ -140,7 +140,7 @@ class Driver:
 
     @property
     def loss(self) -> Loss:
-        """What takes messages away on purpose: how many it still takes, and to call that off."""
+        """What takes messages away on purpose; `clear()` calls off what it still takes."""
         return self._loss
 
     @property

@@ -84,6 +84,7 @@ class Core(ABC):
         self._logout_text: str | None = None  # own Logout waits for the gap to close
         self._entered_logout = now  # since when it waits
         self._peer_logout: tuple[int, int] | None = None  # an early Logout: number, when
+        self._peer_words = ""  # Text(58) of the Logout that the peer sent
         self._sent_reset = False  # own Logon of this connection carried 141=Y
 
     def _read_store(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from typing import NamedTuple
 
 from fixlab.session.config import APPL_VER_IDS, SessionConfig
@@ -20,6 +21,7 @@ from fixlab.wire.tags import (
 )
 
 _S = SessionState
+_SHORT_NUMBER = re.compile(r"-?[0-9]{1,9}")
 
 # From each state, the states that may follow. Anything else is our own broken invariant.
 NEXT_STATES: dict[SessionState, frozenset[SessionState]] = {
@@ -59,7 +61,7 @@ def read_logon(message: Message, config: SessionConfig, role: Role) -> Terms | F
             "LGN-16",
             Answer.LOGOUT,
             f"Invalid Logon: HeartBtInt(108) must be 0 or more seconds, received "
-            f"{message[HEART_BT_INT][:32]}",
+            f"{_quoted(message[HEART_BT_INT])}",
         )
     if role is Role.INITIATOR and heartbeat != config.heartbeat_seconds:
         # LGN-15: the initiator proposes; the acceptor refuses or repeats the value.
@@ -87,6 +89,11 @@ def read_logon(message: Message, config: SessionConfig, role: Role) -> Terms | F
     return Terms(heartbeat, reset)
 
 
+def _quoted(value: str) -> str:
+    """A number as it came; anything else may be a secret that strayed into the wrong field."""
+    return value if _SHORT_NUMBER.fullmatch(value) else "what is no number"
+
+
 def _check_encryption(message: Message) -> Fault | None:
     method = message.get(ENCRYPT_METHOD)
     if method is None:
@@ -95,7 +102,7 @@ def _check_encryption(message: Message) -> Fault | None:
         return Fault(
             "LGN-13",
             Answer.REJECT_LOGOUT,
-            f"EncryptMethod(98) {method[:32]} is not supported, only 0 (none)",
+            f"EncryptMethod(98) must be 0 (none), received {_quoted(method)}",
             7,
             ENCRYPT_METHOD,
         )
@@ -112,7 +119,7 @@ def _check_version(message: Message, config: SessionConfig) -> Fault | None:
         return Fault(
             "LGN-25",
             Answer.LOGOUT,
-            f"DefaultApplVerID(1137) {version[:32]} is not supported",
+            f"DefaultApplVerID(1137) is not supported, received {_quoted(version)}",
         )
     return None
 

@@ -20,6 +20,7 @@ from fixlab.wire.tags import (
     RESEND_REQUEST,
     TEST_REQ_ID,
     TEST_REQUEST,
+    TEXT,
 )
 
 _S, _K = SessionState, TransitionKind
@@ -44,6 +45,8 @@ class Recovering(Ending):
             self._answer_resend(message, head, "RSP-12")
         if head.msg_type == LOGOUT and not head.poss_dup and self._peer_logout is None:
             self._peer_logout = (number, self._now)
+            words = self._safe(message.get(TEXT) or "")
+            self._peer_words = f": {words}" if words else ""
         self._request_missing()
 
     def _hold(self, message: Message, head: Head, number: int, *, acted: bool) -> None:

@@ -81,7 +81,7 @@ class Session(Admitting):
         self._begin_step(now)
         if self._state is not _S.DISCONNECTED:
             clean = self._state is _S.LOGOUT_ANSWERED
-            text = "peer closed after the Logout" if clean else "connection lost"
+            text = f"the peer logged out{self._peer_words}" if clean else "connection lost"
             self._disconnect("LGO-02" if clean else "DSC-03", text, clean=clean, close=False)
         return self._output()
 
@@ -389,6 +389,7 @@ class Session(Admitting):
         else:
             assert head.msg_type == LOGOUT, "Logon and SequenceReset are handled before"
             self._count(_K.ACCEPTED, "LGO-02", head, number + 1, text)
+            self._peer_words = f": {text}" if text else ""
             self._answer_logout()
 
     def _on_heartbeat(self, message: Message) -> None:
@@ -532,7 +533,10 @@ class Session(Admitting):
             _S.LOGON_SENT: ("LGN-28", "the Logon was not answered"),
             _S.RESET_SENT: ("LGN-19", "the reset was not answered"),
             _S.LOGOUT_SENT: ("LGO-08", "the Logout was not confirmed"),
-            _S.LOGOUT_ANSWERED: ("LGO-02", "the peer did not close after its Logout"),
+            _S.LOGOUT_ANSWERED: (
+                "LGO-02",
+                f"the peer did not close after its Logout{self._peer_words}",
+            ),
             _S.CLOSING: ("LGO-12", "closed after a protocol error"),
         }[self._state]
         clean = self._state is _S.LOGOUT_ANSWERED

@@ -23,6 +23,7 @@ from fixlab.session.transitions import Role, SessionState, TransitionKind
 from fixlab.sim.link import Link
 from fixlab.stores.base import Store
 from fixlab.stores.memory import MemoryStore
+from fixlab.stores.sqlite import SQLiteStore
 from fixlab.times import VirtualClock
 from fixlab.wire.message import Message
 
@@ -186,6 +187,7 @@ class Loopback:
         config: SessionConfig | None = None,
         initiator_store: Store | None = None,
         acceptor_store: Store | None = None,
+        journal: Journal | None = None,
         delay_seconds: float = 0.01,
     ) -> None:
         if not 0 < delay_seconds <= 3600:
@@ -195,8 +197,8 @@ class Loopback:
         self.seed = seed
         self.clock = VirtualClock(times.parse_start(start))
         self._start = self.clock.now()
-        self.journal = Journal()
-        self._connected_row = 0  # where the journal's rows of this connection begin
+        self.journal = Journal() if journal is None else journal
+        self._rows_before = 0  # rows that were recorded before this connection
         # Each link draws from a stream of its own, so that traffic one way never changes the
         # other way's delays.
         links = [
@@ -222,7 +224,7 @@ class Loopback:
         now = self.clock.now()
         for end in self._ends.values():
             end._link.cut()  # a new connection: nothing of the one before it arrives on it
-        self._connected_row = len(self.journal)
+        self._rows_before = self._rows_recorded
         self.acceptor._apply(self.acceptor.session.connected(now))
         self.initiator._apply(self.initiator.session.connected(now))
         self._run_until(lambda: self._settled() or self._both(SessionState.DISCONNECTED))
@@ -260,10 +262,10 @@ class Loopback:
     def crash(self, who: str) -> None:
         """Kill one end: it restarts from its store's last commit; the connection is lost."""
         end = self._end(who)
-        self.cut()
         store = end.session.store
-        if isinstance(store, MemoryStore):
-            store.rollback()
+        if isinstance(store, MemoryStore | SQLiteStore):
+            store.rollback()  # before the cut, which ends in a commit
+        self.cut()
         fresh = Session(end.session.config, end.session.role, store)
         # One journal records both lives: steps and gaps go on counting, so that no two of them
         # bear the same ordinal.
@@ -351,9 +353,13 @@ class Loopback:
             return False
         return one.next_in == other.next_out and other.next_in == one.next_out
 
+    @property
+    def _rows_recorded(self) -> int:
+        return len(self.journal) + self.journal.dropped
+
     def _last_reason(self) -> str:
         """Why the last connection ended, from the journal."""
-        rows = self.journal.tail(len(self.journal) - self._connected_row)
+        rows = self.journal.tail(self._rows_recorded - self._rows_before)
         ended = (rows["kind"] == TransitionKind.STATE) & (
             rows["state"] == SessionState.DISCONNECTED
         )

@@ -284,9 +284,12 @@ def test_cut_in_mid_flow_both_recover_every_order_once_in_order(
             assert engine.orders == [*(f"LAB-{n}" for n in range(ORDERS)), "LAST-0"]
             assert engine.logons == 2
             assert_log_agrees(lab, engine, cuts=1)
-            # QuickFIX is asked for what was cut off, once.
-            kinds = lab.journal.to_frame().kind.value_counts()
-            assert kinds.get("RESEND_REQUESTED", 0) <= 1
+            # QuickFIX is asked for what was cut off, once. Another gap may come before: an
+            # order that it numbers while its Logon is under way is stored, and does not leave.
+            frame = lab.journal.to_frame()
+            asked = frame[frame.kind == "RESEND_REQUESTED"]
+            assert asked.gap.is_unique
+            assert len(asked) <= 2
 
     run(story(), seconds=25)
 
@@ -329,7 +332,7 @@ def test_quickfix_logs_out_first(role: str, tmp_path: Path) -> None:
             await engine.until_orders(1)
             engine.tell("logout")
             await lab.wait_until(lambda s: s.state is SessionState.DISCONNECTED)
-            assert lab.reason == "peer closed after the Logout"
+            assert lab.reason == "the peer logged out"
             assert await engine.numbers() == (lab.session.next_in, lab.session.next_out)
 
     run(story(), seconds=25)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fixlab.session.events import Ended
 from fixlab.session.transitions import Role, SessionState
 from tests.session.script import INITIATOR, ROLES, T0, VERSIONS, Bench, bench
 
@@ -267,3 +268,11 @@ def test_dsc_04_half_a_message_of_the_old_connection_is_forgotten() -> None:
     made.disconnected()
     made.connected()
     assert made.receive("35=A|34=2|98=0|108=30|")[0] == "ACCEPTED LGN-09 3/3 -> ACTIVE"
+
+
+def test_lgo_02_the_reason_keeps_the_words_of_the_peers_logout() -> None:
+    made = bench()
+    made.receive("35=5|34=2|58=end of day|")
+    made.disconnected()
+    (ended,) = made.output.events
+    assert ended == Ended("the peer logged out: end of day", "LGO-02", clean=True)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from fixlab.analysis import gaps
-from fixlab.errors import ConfigError, MessageError, StateError
+from fixlab.errors import ConfigError, MessageError, StateError, StoreError
+from fixlab.journal import Journal
 from fixlab.session.config import SessionConfig
 from fixlab.session.events import (
     Ended,
@@ -600,3 +602,89 @@ def test_whatever_happens_both_agree_afterwards_and_nothing_is_lost_or_doubled(
     assert names(initiator) == script.sent["acceptor"]
     closed = gaps(script.lab.journal.to_frame())["how"]
     assert "open" not in set(closed)
+
+
+class FailingStore(MemoryStore):
+    """A store on a disk that can be full, or unreadable."""
+
+    __slots__ = ("full", "unreadable")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.full = self.unreadable = False
+
+    def commit(self) -> None:
+        if self.full:
+            self.rollback()
+            raise StoreError("orders.sqlite: no room left to write; free some and go on")
+        super().commit()
+
+    def sent(self, begin: int, end: int) -> Iterator[tuple[int, bytes]]:
+        if self.unreadable:
+            raise StoreError("orders.sqlite: is corrupt; bring it back from a copy")
+        return super().sent(begin, end)
+
+
+def test_on_a_full_disk_nothing_of_the_step_leaves_and_the_session_goes_on_later() -> None:
+    store = FailingStore()
+    lab = Loopback(initiator_store=store)
+    lab.logon()
+    lab.initiator.send(order(1))
+    lab.run(seconds=1)
+    store.full = True
+    with pytest.raises(StoreError, match="no room left"):
+        lab.initiator.send(order("never"))
+    assert lab.initiator.session.state is lab.acceptor.session.state is DISCONNECTED
+    with pytest.raises(StoreError, match="no room left"):
+        lab.logon()
+    store.full = False
+    assert lab.initiator.send(order(2)) == 3
+    lab.heal()
+    assert names(lab.acceptor) == ["ORD-1", "ORD-2"]
+    assert numbers(lab.initiator) == numbers(lab.acceptor)[::-1]
+
+
+def test_a_full_disk_on_both_sides_ends_in_the_error_and_not_in_a_circle() -> None:
+    one, other = FailingStore(), FailingStore()
+    lab = Loopback(initiator_store=one, acceptor_store=other)
+    lab.logon()
+    one.full = other.full = True
+    with pytest.raises(StoreError, match="no room left"):
+        lab.initiator.send(order(1))
+    one.full = other.full = False
+    lab.heal()
+    assert numbers(lab.initiator) == numbers(lab.acceptor)[::-1]
+
+
+def test_a_store_that_cannot_be_read_ends_the_connection_not_the_session() -> None:
+    store = FailingStore()
+    lab = Loopback(initiator_store=store)
+    lab.logon()
+    lab.drop(sender="initiator", msg_seq_nums=[2])
+    lab.initiator.send(order(1))
+    store.unreadable = True
+    with pytest.raises(StoreError, match="corrupt"):
+        lab.run(seconds=40)  # the Heartbeat shows the gap, and its resend reads the store
+    assert lab.initiator.session.state is lab.acceptor.session.state is DISCONNECTED
+    store.unreadable = False
+    lab.heal()
+    assert names(lab.acceptor) == ["ORD-1"]
+
+
+def test_the_journal_may_be_bounded() -> None:
+    lab = Loopback(journal=Journal(rows_max=50))
+    lab.logon()
+    lab.run(seconds=3600)
+    assert len(lab.journal) == 50
+    assert lab.journal.dropped > 100
+    lab.cut()
+    lab.initiator.session.store.reset()
+    with pytest.raises(StateError, match="too low"):
+        lab.logon()
+
+
+def test_what_a_crash_undoes_is_the_step_that_was_not_committed() -> None:
+    lab = logged_on()
+    lab.initiator.session.store.next_out()  # a step cut short before its commit
+    lab.crash("initiator")
+    assert lab.initiator.session.next_out == 2
