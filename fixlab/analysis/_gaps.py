@@ -37,14 +37,32 @@ def gaps(frame: pd.DataFrame) -> pd.DataFrame:
     Returns: a frame of schema `fixlab.frames.GAPS`. Only rows that belong to a gap are looked
     at. When the frame begins within a gap, its beginning is missing and its range is what the
     remaining rows say. A gap that its connection took along is "abandoned"; when it shows
-    again at the next Logon, that is another row.
+    again at the next Logon, that is another row. A step below the one before it shows that the
+    session was made anew: its gaps count from 1 again, and are rows of their own.
 
     Raises `SchemaError` when `frame` is not a `transitions` frame.
 
     Source: SEQ-05, RRQ-05, RRQ-09, SQR-02, SQR-07.
     """
     frame = check(frame, TRANSITIONS)
-    return _table(_Rows.of(frame[frame["gap"].notna()]))
+    about_gaps = frame["gap"].notna().to_numpy()
+    # Of all rows: between the gaps of two lives there may be none that is about a gap.
+    return _table(_Rows.of(frame[about_gaps], _lives(frame)[about_gaps]))
+
+
+def _lives(frame: pd.DataFrame) -> Ints:
+    """A number for each row that differs between the lives of its session.
+
+    Within one life steps never fall, whatever rows are left out.
+    """
+    session, step = codes(frame, "session"), numbers(frame, "step")
+    order = np.argsort(session, kind="stable")
+    of_session, of_step = session[order], step[order]
+    anew = np.zeros(len(order), np.int64)
+    anew[1:] = (of_step[1:] < of_step[:-1]) & (of_session[1:] == of_session[:-1])
+    lives = np.empty(len(order), np.int64)
+    lives[order] = np.cumsum(anew)
+    return lives
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +85,11 @@ class _Rows:
     next_in: Ints
 
     @classmethod
-    def of(cls, rows: pd.DataFrame) -> _Rows:
+    def of(cls, rows: pd.DataFrame, life: Ints) -> _Rows:
         session = codes(rows, "session")
         gap = numbers(rows, "gap")
-        # By session and gap; `pairs` tells the group of each row, in order of appearance.
-        pairs = pd.factorize(pd.MultiIndex.from_arrays([session, gap]))
+        # By session, life and gap; `pairs` tells the group of each row, in order of appearance.
+        pairs = pd.factorize(pd.MultiIndex.from_arrays([session, life, gap]))
         return cls(
             session=session,
             sessions=[str(name) for name in rows["session"].cat.categories],

@@ -16,14 +16,16 @@ from fixlab.session.transitions import SessionState, Transition
 from tests.analysis.recorded import BUY, MS, SELL, T0, at, frame_of, row
 
 
-def opened(session: str = SELL, gap: int = 1, begin: int = 4, end: int = 5) -> list[Transition]:
+def opened(
+    session: str = SELL, gap: int = 1, begin: int = 4, end: int = 5, step: int = 7
+) -> list[Transition]:
     """A gap noticed 10 ms after T0 and asked for 1 ms later."""
     number = end + 1
     return [
-        row(session, 10, "HELD", "D", number, step=7, begin=begin, end=end, gap=gap),
-        row(session, 10, "GAP_OPENED", "D", number, step=7, begin=begin, end=end, gap=gap),
-        row(session, 11, "SENT", "2", 2, step=7, begin=begin, end=0, gap=gap),
-        row(session, 11, "RESEND_REQUESTED", "2", 2, step=7, begin=begin, end=0, gap=gap),
+        row(session, 10, "HELD", "D", number, step=step, begin=begin, end=end, gap=gap),
+        row(session, 10, "GAP_OPENED", "D", number, step=step, begin=begin, end=end, gap=gap),
+        row(session, 11, "SENT", "2", 2, step=step, begin=begin, end=0, gap=gap),
+        row(session, 11, "RESEND_REQUESTED", "2", 2, step=step, begin=begin, end=0, gap=gap),
     ]
 
 
@@ -37,7 +39,7 @@ def resent(*numbers: int, gap: int = 1) -> list[Transition]:
 def filled(begin: int, end: int, gap: int = 1) -> list[Transition]:
     return [
         row(
-            SELL, 22, "GAP_FILLED", "4", begin, step=22, dup=True, begin=begin, end=end,
+            SELL, 26, "GAP_FILLED", "4", begin, step=26, dup=True, begin=begin, end=end,
             gap=gap, next_in=end + 1,
         )
     ]  # fmt: skip
@@ -101,8 +103,8 @@ def test_an_open_gap_has_no_end() -> None:
 
 
 def test_rrq_09_a_lost_connection_abandons_a_gap_and_shows_it_again() -> None:
-    lost = row(SELL, 25, "GAP_ABANDONED", step=9, begin=4, end=5, gap=1)
-    again = opened(gap=2, end=7)
+    lost = row(SELL, 25, "GAP_ABANDONED", step=25, begin=4, end=5, gap=1)
+    again = opened(gap=2, end=7, step=26)
     found = gaps(frame_of([*opened(), *resent(4), lost, *again]))
     assert found["gap"].tolist() == [1, 2]
     assert found["how"].tolist() == ["abandoned", "open"]
@@ -113,7 +115,7 @@ def test_rrq_09_a_lost_connection_abandons_a_gap_and_shows_it_again() -> None:
 @pytest.mark.parametrize("kind", ["RESET_IN", "RESET_BOTH"])
 def test_sqr_07_a_reset_takes_a_gap_away(kind: str) -> None:
     next_in = 9 if kind == "RESET_IN" else 1
-    reset = row(SELL, 25, kind, "4", 9, step=9, gap=1, next_in=next_in)
+    reset = row(SELL, 25, kind, "4", 9, step=25, gap=1, next_in=next_in)
     gap = only([*opened(), *resent(4), reset, CLOSED])
     assert (gap["how"], gap["closed"], gap["duration_ms"]) == ("reset", at(25), 15.0)
 
@@ -162,6 +164,20 @@ def test_each_session_has_gaps_of_its_own() -> None:
     assert found["session"].cat.categories.tolist() == [BUY, SELL]
 
 
+def test_a_session_made_anew_counts_its_gaps_anew() -> None:
+    """A restart with the same journal: only a falling step tells its gap 1 from the first."""
+    first_life = [*opened(), *resent(4, 5), CLOSED]
+    between = row(SELL, 40, "STATE", step=0)  # not about a gap, so it must not be needed twice
+    other = opened(BUY, begin=2, end=2, step=50)
+    second_life = opened(begin=8, end=8, step=31)
+    found = gaps(frame_of([*first_life, *other, between, *second_life]))
+    assert found["session"].tolist() == [SELL, BUY, SELL]
+    assert found["gap"].tolist() == [1, 1, 1]
+    assert found["begin_seq_no"].tolist() == [4, 2, 8]
+    assert found["how"].tolist() == ["resent", "open", "open"]
+    assert found["requests"].tolist() == [1, 1, 1]
+
+
 def test_a_frame_without_gaps_gives_none() -> None:
     plain = frame_of([row(SELL, 1, "ACCEPTED", "D", 2, step=1)])
     for frame in (plain, empty(TRANSITIONS)):
@@ -169,8 +185,10 @@ def test_a_frame_without_gaps_gives_none() -> None:
 
 
 def test_a_selection_of_rows_is_enough() -> None:
-    noise = [row(SELL, n, "ACCEPTED", "0", n, step=n) for n in range(1, 5)]
-    frame = frame_of([*noise, *opened(), *noise, *resent(4, 5), CLOSED])
+    before, after = (
+        [row(SELL, n, "ACCEPTED", "0", n, step=step) for n in range(1, 5)] for step in (3, 8)
+    )
+    frame = frame_of([*before, *opened(), *after, *resent(4, 5), CLOSED])
     assert_frame_equal(gaps(frame), gaps(frame[frame["gap"].notna()]))
 
 
@@ -200,7 +218,7 @@ def _gap_row(draw: st.DrawFn) -> Transition:
         draw(st.sampled_from(_KINDS)),
         draw(st.sampled_from(["D", "8", ""])),
         draw(_number),
-        step=1,
+        step=draw(st.integers(min_value=1, max_value=3)),
         dup=draw(st.booleans()),
         begin=begin,
         end=begin + draw(_number),
@@ -212,10 +230,13 @@ def _gap_row(draw: st.DrawFn) -> Transition:
 
 def _one_by_one(rows: list[Transition]) -> list[tuple[Any, ...]]:
     """The same by a plain loop."""
-    found: dict[tuple[str, int | None], list[Transition]] = {}
+    found: dict[tuple[str, int, int | None], list[Transition]] = {}
+    life, last_step = {BUY: 0, SELL: 0}, {BUY: 0, SELL: 0}
     for r in rows:
-        found.setdefault((r.session, r.gap), []).append(r)
-    return [_one_gap(session, gap, group) for (session, gap), group in found.items()]
+        life[r.session] += r.step < last_step[r.session]
+        last_step[r.session] = r.step
+        found.setdefault((r.session, life[r.session], r.gap), []).append(r)
+    return [_one_gap(session, gap, group) for (session, _, gap), group in found.items()]
 
 
 def _one_gap(session: str, gap: int | None, rows: list[Transition]) -> tuple[Any, ...]:
