@@ -53,6 +53,7 @@ class EndView(NamedTuple):
     connects: bool  # it can bring the connection up itself
     reason: str  # a live end: why its last connection ended
     reconnecting: bool  # a live end: it tries to come back by itself
+    closed: bool  # a live end: it was closed for good
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,12 @@ class Ends:
     def look(self) -> tuple[EndView, ...]:
         """What is seen of each end now."""
         return tuple(_view(end) for end in self.ends)
+
+    def over(self) -> bool:
+        """Whether all ends are closed for good and their last connections have ended."""
+        return all(
+            view.closed and view.state is SessionState.DISCONNECTED for view in self.look()
+        )
 
     def rows(self) -> int:
         """Transitions recorded so far, those a bounded journal has dropped included."""
@@ -159,4 +166,5 @@ def _view(end: End) -> EndView:
         connects=connect_of(end) is not None,
         reason=getattr(end, "reason", ""),
         reconnecting=getattr(end, "reconnecting", False),
+        closed=getattr(end, "closed", False),
     )

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 
 import ipywidgets as widgets
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -24,6 +25,8 @@ from fixlab.wire.message import Message
 _ROWS = 12  # transitions in the table: what one action leads to fits
 _FIGURE_ROWS = 20_000  # transitions in the staircase: more would show no more in 10 inches
 _FIGURE_INCHES = (10.0, 3.0)
+_LEGEND_ROWS = 6  # that fit beside the axes in so many inches, whatever stands above them
+_PAD_INCHES = 0.1
 _FIGURE_DPI = 150  # sharp at a laptop's width on a dense screen, and still some 50 kB
 _COUNT_MAX = 1_000
 _ADVANCE_SECONDS_MAX = 86_400.0
@@ -156,7 +159,7 @@ class SessionPanel(Panel):
         )
 
         def call() -> object:
-            reason = "this panel is closed" if self.closed else verb.blocked(given.view)
+            reason = "this panel is closed" if self.closed else _blocked(verb, given.view)
             if reason:
                 raise StateError(f"{verb.label}: {reason}")
             return verb.call(given)
@@ -201,6 +204,9 @@ class SessionPanel(Panel):
             self._watched.value,
         )
 
+    def _over(self) -> bool:
+        return self._ends.over()
+
     def _summary(self) -> str:
         return "; ".join(
             f"{_plain(view.name)} {view.role} {view.state}, NextNumIn {view.next_in}, "
@@ -218,7 +224,7 @@ class SessionPanel(Panel):
         self._header.value = _view.header(views, self._driven.value, self._note(views))
         self._table.value = self._transitions()
         for label, verb in self._verbs.items():
-            reason = verb.blocked(views[self._driven.value])
+            reason = _blocked(verb, views[self._driven.value])
             button = self._buttons[label]
             button.disabled = bool(reason)
             button.tooltip = f"Not now: {reason}. {verb.tip}" if reason else verb.tip
@@ -230,11 +236,8 @@ class SessionPanel(Panel):
         figure = Figure(figsize=_FIGURE_INCHES, dpi=_FIGURE_DPI, layout="constrained")
         figure.patch.set_alpha(0.0)
         frame = self._ends.frame(self._watched.value, _FIGURE_ROWS)
-        axes = plots.sequence(frame, ax=figure.add_subplot())
-        legend = axes.get_legend()
-        if legend is not None:  # an empty frame has none
-            legend.set_loc("upper left")
-            legend.set_bbox_to_anchor((1.0, 1.0), transform=axes.transAxes)
+        axes = plots.sequence(frame, ax=figure.add_subplot(), legend_outside=True)
+        _make_room(figure, axes)
         png = BytesIO()
         FigureCanvasAgg(figure).print_png(png)
         self._figure.value = png.getvalue()
@@ -349,6 +352,35 @@ class SessionPanel(Panel):
         # which costs nothing, since drawing is paced.
         self._watched.value = len(self._ends.ends) - 1 - change["new"]
         self._in_loop(self.refresh)
+
+
+def _make_room(figure: Figure, axes: Axes) -> None:
+    """Let the figure grow until the axes are as tall as the legend beside them.
+
+    A long story has both a long legend and many rows of labels above the axes.
+    """
+    legend = axes.get_legend()
+    if legend is None or len(legend.get_texts()) <= _LEGEND_ROWS:
+        return  # an empty frame has none, and measuring costs as much as drawing
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.execute(figure)
+    x_axis = axes.xaxis.get_tightbbox()
+    assert x_axis is not None
+    above = figure.bbox.height - axes.bbox.y1
+    below = axes.bbox.y0 - x_axis.y0 + _PAD_INCHES * figure.dpi
+    width, height = figure.bbox.size
+    needed = max(height, above + legend.get_window_extent().height + below)
+    box = axes.get_position()
+    # The engine gives a legend that is taller than the axes room below them, so it stops here.
+    figure.set_layout_engine("none")
+    figure.set_size_inches(width / figure.dpi, needed / figure.dpi)
+    axes.set_position((box.x0, below / needed, box.width, 1 - (above + below) / needed))
+
+
+def _blocked(verb: Verb, view: EndView) -> str:
+    """Why the button makes no sense now, or nothing."""
+    return f"{view.name} is closed; make a new one" if view.closed else verb.blocked(view)
 
 
 def _field(verb: Verb) -> Any:

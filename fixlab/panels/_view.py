@@ -117,8 +117,9 @@ def stand(sender: EndView | None, receiver: EndView | None) -> Stand:
 def header(ends: Sequence[EndView], driven: int, note: str) -> str:
     """State badges and the table of both counters; `driven` is the end the buttons drive."""
     badges = "".join(_badge(end, position == driven) for position, end in enumerate(ends))
+    said = escape(mask(note))
     return (
-        f'<div class="fixlab"><div>{badges}<span class="fx-soft">{escape(note)}</span></div>'
+        f'<div class="fixlab"><div>{badges}<span class="fx-soft">{said}</span></div>'
         f"{_counters(ends)}</div>"
     )
 

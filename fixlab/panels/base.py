@@ -158,6 +158,10 @@ class Panel(ABC):
     def _draw_figure(self) -> None:
         """Bring the figure up to date."""
 
+    def _over(self) -> bool:
+        """Whether nothing can change any more that the panel shows."""
+        return False
+
     # For everybody -----------------------------------------------------------------------
 
     def refresh(self) -> None:
@@ -293,7 +297,7 @@ class Panel(ABC):
     def _keep_watching(self) -> None:
         """Start the ticking task, also when an interrupted cell has taken it along."""
         loop = self._loop
-        if loop is None or running_loop() is not loop:
+        if loop is None or running_loop() is not loop or self._over():
             return
         if self._watch is None or self._watch.done():
             self._watch = self._schedule(self._ticking())
@@ -305,6 +309,8 @@ class Panel(ABC):
             await asyncio.sleep(pause)
             before = self._shown
             look()
+            if self._over():
+                return
             calm = self._shown == before
             pause = min(pause * 1.5, _IDLE_SECONDS) if calm else _TICK_SECONDS
 

@@ -125,7 +125,11 @@ class _Line(NamedTuple):
 
 
 def sequence(
-    transitions: pd.DataFrame, *, session: str | None = None, ax: Axes | None = None
+    transitions: pd.DataFrame,
+    *,
+    session: str | None = None,
+    ax: Axes | None = None,
+    legend_outside: bool | None = None,
 ) -> Axes:
     """Draw NextNumIn and NextNumOut of one session over time, and what happened to them.
 
@@ -136,7 +140,8 @@ def sequence(
 
     Parameters: `transitions`, a frame of that schema; `session`, the end to draw, by default
     the only one, else the first that had a gap, else the first; `ax`, where to draw, by default
-    a new figure of 10 x 4.5 inches.
+    a new figure of 10 x 4.5 inches; `legend_outside`, whether the legend stands to the right of
+    the axes, by default only in a new figure.
     Returns the Axes; for an empty frame one that says so.
     Raises `ConfigError` for a session that is not in the frame, naming those that are, and
     `SchemaError` for another frame.
@@ -150,7 +155,9 @@ def sequence(
     rows = _Rows(transitions, positions)
     axes = ax if ax is not None else style.new_axes(10.0, 4.5)
     style.dress(axes)
-    _Drawing(axes, rows).draw(chosen, legend_outside=ax is None)
+    _Drawing(axes, rows).draw(
+        chosen, legend_outside=ax is None if legend_outside is None else legend_outside
+    )
     return axes
 
 
@@ -246,6 +253,12 @@ class _Rows:
             at = np.flatnonzero(about_gaps)
         else:
             at = self._positions[about_gaps[self._positions]]
+        # Also the rows that show that the session was made anew: its gaps count from 1 again.
+        step = self._column("step")
+        anew = np.flatnonzero(step[1:] < step[:-1])
+        if len(anew):
+            own = np.concatenate((anew, anew + 1))
+            at = np.union1d(at, own if self._positions is None else self._positions[own])
         gaps = find_gaps(self._frame.iloc[at])
         return gaps[gaps["begin_seq_no"].notna() & gaps["end_seq_no"].notna()]
 
@@ -279,7 +292,7 @@ class _Drawing:
         style.number_axis(self.ax, "MsgSeqNum(34)")
         lines = self._lines()
         self._frame_limits()
-        self._label_gaps(gaps)
+        self._label_gaps(gaps, legend_outside=legend_outside)
         rows_above = self._label_lines(lines, overhang=legend_outside)
         self.ax.set_title(
             style.plain(f"{session}: {_in_words(gaps)}"),
@@ -464,11 +477,12 @@ class _Drawing:
         low, high = self.ax.get_ylim()
         self.ax.set_ylim(max(low, -0.5), max(high, 2.5))
 
-    def _label_gaps(self, gaps: pd.DataFrame) -> None:
+    def _label_gaps(self, gaps: pd.DataFrame, *, legend_outside: bool) -> None:
         if gaps.empty or len(gaps) > _GAP_LABELS_MAX:
             return
         left, right, low, high = _band_edges(gaps, self.rows.times)
         x0, x1 = self.scale.x(left), self.scale.x(right)
+        letter = _INCHES_A_LETTER / self._width_inches(legend_outside)
         for row, how in enumerate(gaps["how"].astype(str)):
             begin, end = round(low[row] + 0.5), round(high[row] - 0.5)
             text = f"gap {style.ranges_text(begin, end)}"
@@ -479,12 +493,15 @@ class _Drawing:
             out_below = self.rows.next_out[min(at, len(self.rows.times) - 1)] < begin
             start = (x0[row] - self.ax.get_xlim()[0]) / np.ptp(self.ax.get_xlim())
             above = out_below and start > 0.12
+            end = (x1[row] - self.ax.get_xlim()[0]) / np.ptp(self.ax.get_xlim())
+            # Beyond the axes' edge there may be the legend.
+            inside = end + letter * (len(text) + 2) > 1.0
             self.ax.annotate(
                 text,
                 (x0[row], high[row]) if above else (x1[row], low[row]),
-                xytext=(-6, 2) if above else (6, 0),
+                xytext=(-6, 2) if above else (-4, -3) if inside else (6, 0),
                 textcoords="offset points",
-                ha="right" if above else "left",
+                ha="right" if above or inside else "left",
                 va="bottom" if above else "top",
                 color=style.MISSING,
                 fontsize=style.NOTE_POINTS,

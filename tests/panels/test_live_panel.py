@@ -19,6 +19,7 @@ from fixlab.session.config import SessionConfig
 from fixlab.session.transitions import SessionState
 from fixlab.sim.loopback import Loopback
 from fixlab.wire.message import Message
+from tests.net.peers import raw_server, wire
 from tests.panels.controls import button, enabled, image, shown, status, walk
 
 VENUE = SessionConfig(sender_comp_id="SELL", target_comp_id="BUY")
@@ -262,6 +263,59 @@ def test_closing_ends_the_task() -> None:
         assert len(asyncio.all_tasks()) == 1
         panel.refresh()
         assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(run())
+
+
+def test_it_follows_no_longer_than_its_live_ends_can_change() -> None:
+    async def story(pair: Pair) -> None:
+        panel = panel_on(pair.buy)
+        await panel.press("connect")
+        others = asyncio.all_tasks()
+        assert any("_ticking" in repr(task) for task in others)
+        await pair.buy.close()
+        await until(lambda: "DISCONNECTED" in shown(panel))
+        await until(lambda: not any("_ticking" in repr(t) for t in asyncio.all_tasks()))
+        assert enabled(panel) == set()
+        assert "BUY is closed; make a new one" in button(panel, "send order").tooltip
+        assert panel.press("connect").ok is False
+        assert "BUY is closed" in status(panel)
+        panel.refresh()
+        assert not any("_ticking" in repr(task) for task in asyncio.all_tasks())
+        panel.close()
+        panel.close()
+
+    on_pair(story)
+
+
+def test_one_closed_end_of_two_is_not_the_end() -> None:
+    async def story(pair: Pair) -> None:
+        panel = panel_on(pair.buy, pair.sell)
+        await panel.press("connect")
+        await pair.buy.close()
+        await until(lambda: "DISCONNECTED" in shown(panel))
+        panel.drive("acceptor")
+        assert (await panel.press("send order")).ok
+        await until(lambda: "QUEUED" in shown(panel))
+        panel.close()
+
+    on_pair(story)
+
+
+def test_a_reason_that_quotes_a_secret_is_masked_and_escaped() -> None:
+    async def run() -> None:
+        async with raw_server() as server:
+            buy = Initiator(VENUE.mirrored(), port=server.port)
+            panel = panel_on(buy)
+            connecting = panel.press("connect")
+            peer = await server.peers.get()
+            await peer.read()
+            peer.writer.write(wire(VENUE, "5", 1, "58=no <b>: 554=hunter2|"))
+            await connecting
+            await until(lambda: "no &lt;b&gt;: 554=***" in shown(panel))
+            assert "hunter2" not in shown(panel)
+            panel.close()
+            await buy.close()
 
     asyncio.run(run())
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 
+import numpy as np
+import numpy.typing as npt
 import pytest
+from matplotlib.image import imread
 
 from fixlab import panels
 from fixlab.errors import ConfigError, StateError
@@ -339,3 +343,25 @@ def test_what_cannot_be_driven_is_refused_with_what_it_lacks(lab: Loopback) -> N
         panels.session(lab, peer=lab)
     with pytest.raises(ConfigError, match="no 'bank' in sight, only: initiator, acceptor"):
         panel_on(lab).drive("bank")
+
+
+def test_nothing_of_a_long_storys_figure_is_cut_off(lab: Loopback) -> None:
+    panel = panel_on(lab)
+    panel.press("connect")
+    short = _pixels(panel)
+    for name in (
+        "lose", "send order", "send order", "skip", "send order", "cut", "connect", "reset",
+        "send order", "cut", "connect", "log out", "connect", "log out",
+    ):  # fmt: skip
+        assert panel.press(name).ok, status(panel)
+    long = _pixels(panel)
+    assert len(long) > len(short)
+    for pixels in (short, long):
+        opaque = pixels[:, :, 3] > 0
+        edges = (opaque[:2], opaque[-2:], opaque[:, :2], opaque[:, -2:])
+        assert not any(edge.any() for edge in edges), "something reaches the picture's edge"
+
+
+def _pixels(panel: SessionPanel) -> npt.NDArray[np.float32]:
+    """Rows, columns and RGBA of the staircase."""
+    return np.asarray(imread(BytesIO(image(panel)), format="png"), np.float32)

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 
 from fixlab.analysis import gaps
 from fixlab.errors import ConfigError, SchemaError
 from fixlab.plots import sequence
+from fixlab.session.transitions import TransitionKind
 from tests.plots.stories import (
     BUY,
     MS,
@@ -23,6 +24,7 @@ from tests.plots.stories import (
     Scribe,
     cut_and_filled,
     log_on,
+    log_out,
     long_frame,
     lost_and_recovered,
     resets,
@@ -230,6 +232,40 @@ def test_a_given_axes_is_drawn_into(story: pd.DataFrame) -> None:
     assert sequence(story, ax=given_ax) is given_ax
 
 
+def test_a_legend_beside_a_given_axes_leaves_room_for_labels_at_its_right_edge() -> None:
+    scribe = Scribe()
+    for chapter in (log_on, lost_and_recovered, log_out):
+        chapter(scribe)
+    ax = Figure(figsize=(10.0, 4.5), layout="constrained").add_subplot()
+    sequence(to_frame(scribe.rows), session=SELL, ax=ax, legend_outside=True)
+    notes = [child.get_text() for child in ax.get_children() if isinstance(child, Text)]
+    assert "logged out" in notes
+    figure = ax.figure
+    assert isinstance(figure, Figure)
+    assert_texts_apart(figure)
+
+
+def test_the_label_of_a_gap_at_the_right_edge_stays_off_the_legend() -> None:
+    scribe = Scribe()
+    for chapter in (log_on, lost_and_recovered, cut_and_filled):
+        chapter(scribe)
+    rows = [row for row in scribe.rows if row.session == SELL]
+    opened = [n for n, row in enumerate(rows) if row.kind == "GAP_OPENED"][-1]
+    lost = rows[opened]._replace(next_out=30, next_out_before=30)
+    before = [row for row in rows[:opened] if row.time < lost.time]
+    rows = [*before, lost, lost._replace(kind=TransitionKind.GAP_ABANDONED)]
+    ax = sequence(to_frame(rows), session=SELL)
+    figure = ax.figure
+    assert isinstance(figure, Figure)
+    figure.draw_without_rendering()
+    (label,) = [
+        child
+        for child in ax.get_children()
+        if isinstance(child, Annotation) and child.get_text() == "gap 9, abandoned"
+    ]
+    assert Text.get_window_extent(label).x1 <= ax.bbox.x1
+
+
 def test_hostile_names_are_drawn_as_plain_text() -> None:
     scribe = Scribe()
     log_on(scribe)
@@ -274,6 +310,20 @@ def test_very_many_gaps_are_merged_but_cover_the_same_span() -> None:
     boxes = [path.get_extents() for path in bands]
     assert min(box.y0 for box in boxes) == 1.5
     assert max(box.y1 for box in boxes) == lost[-1] + 0.5
+
+
+def test_gaps_of_a_session_made_anew_are_shaded_apart() -> None:
+    """Its steps and gaps count from the beginning again, in the same journal."""
+    scribe = Scribe()
+    log_on(scribe)
+    lost_and_recovered(scribe)
+    hour = 3_600_000 * MS
+    again = [row._replace(time=row.time + hour) for row in scribe.rows]
+    frame = to_frame([*scribe.rows, *again])
+    for shown in (frame, frame[frame["session"] == SELL]):
+        ax = sequence(shown, session=SELL)
+        assert len(artist(ax, "gap: numbers missing").get_paths()) == 2
+        assert "in 2 gaps" in ax.get_title(loc="left") + ax.get_title()
 
 
 def test_a_long_frame_has_the_time_of_day(story: pd.DataFrame) -> None:
