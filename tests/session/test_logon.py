@@ -654,3 +654,12 @@ def test_dsc_04_a_store_edited_while_disconnected_is_believed() -> None:
     made.send()
     assert made.output.transitions[0].msg_seq_num == due
     assert made.session.next_in == 7
+
+
+@pytest.mark.parametrize("fields", ["98=hunter2|108=30|", "98=0|108=hunter2|"])
+def test_lgn_26_a_secret_in_the_wrong_field_of_a_logon_is_not_repeated(fields: str) -> None:
+    made = Bench(Role.ACCEPTOR)
+    made.connected()
+    told = made.receive(f"35=A|34=1|{fields}")
+    assert told
+    assert "hunter2" not in " ".join(told) + str(made.output)
