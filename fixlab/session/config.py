@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from fixlab.errors import ConfigError
+from fixlab.dictionary.checks import Checks
+from fixlab.errors import ConfigError, MessageError
+from fixlab.session.profiles import PROFILES, PossDupCheck, Profile
+from fixlab.session.schedule import Schedule
+from fixlab.wire.message import Message
+from fixlab.wire.tags import (
+    ADMIN_TYPES,
+    DEFAULT_APPL_VER_ID,
+    ENCRYPT_METHOD,
+    HEART_BT_INT,
+    PASSWORD,
+    REJECT,
+    RESET_SEQ_NUM_FLAG,
+    USERNAME,
+)
+
+if TYPE_CHECKING:
+    from fixlab.dictionary import Dictionary
+
+# Stands for "as the profile says"; no config keeps it past its making.
+FROM_PROFILE: Any = type("FromProfile", (), {"__repr__": lambda self: "as the profile says"})()
 
 # BeginString(8) of every version, with the ApplVerID(1128) values that FIXT can carry.
 BEGIN_STRINGS = ("FIX.4.0", "FIX.4.1", "FIX.4.2", "FIX.4.3", "FIX.4.4", "FIXT.1.1")
@@ -21,9 +41,32 @@ APPL_VER_IDS = {
 }
 
 
+# The settings that a profile gives a default.
+_OF_PROFILE = (
+    "logout_timeout_seconds",
+    "disconnect_wait_seconds",
+    "heartbeat_factor",
+    "test_request_factor",
+    "test_request_extra_seconds",
+    "silence_limit_factor",
+    "logout_on_silence",
+    "test_req_id",
+    "early_messages",
+    "resend_timeout_seconds",
+    "poss_dup_check",
+)
+_OLD = ("FIX.4.0", "FIX.4.1")
+# Fields of a Logon that a setting of their own writes; 383, 464 and 789 have no names here.
+_LOGON_TAGS = frozenset(
+    {ENCRYPT_METHOD, HEART_BT_INT, RESET_SEQ_NUM_FLAG, USERNAME, PASSWORD, DEFAULT_APPL_VER_ID}
+) | {464, 789}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionConfig:
     """Settings of one session, seen from its own side.
+
+    Where a setting says FROM_PROFILE, the default is that of the `profile`.
 
     Raises `ConfigError` when a value cannot work, naming the setting, what was found and what
     was expected.
@@ -35,29 +78,93 @@ class SessionConfig:
     # ApplVerID of a FIXT session: "9", or by name, "FIX.5.0SP2" (LGN-25).
     default_appl_ver_id: str | None = None
 
+    profile: str = "spec"  # the engine to behave as: a name of `profiles.PROFILES`
+    # Further parts of the address, sent in every header; never part of who a session is
+    # (HDR-03). SessionQualifier tells two otherwise equal sessions apart, off the wire.
+    sender_sub_id: str | None = None  # SenderSubID(50)
+    sender_location_id: str | None = None  # SenderLocationID(142)
+    target_sub_id: str | None = None  # TargetSubID(57)
+    target_location_id: str | None = None  # TargetLocationID(143)
+    session_qualifier: str | None = None
+
+    # Logon.
+    username: str | None = None  # Username(553); FIX.4.3 and later
+    password: str | None = field(default=None, repr=False)  # Password(554), never shown
+    logon_fields: tuple[tuple[int, str], ...] = ()  # more fields of the own Logon, in order
+    test_session: bool | None = None  # HDR-13: TestMessageIndicator(464); None: not looked at
     heartbeat_seconds: int = 30  # HeartBtInt(108); an acceptor adopts the initiator's (LGN-14)
-    test_request_factor: float = 1.2  # HBT-04: test case 6 and QuickFIX wait 1.2 intervals
-    silence_limit_factor: float = 2.4  # HBT-05: two such waits
+    # LGN-14: the least and the most that an acceptor agrees to; None: any.
+    heartbeat_range_seconds: tuple[int, int] | None = None
     logon_timeout_seconds: float = 10.0  # LGN-28: what QuickFIX, QuickFIX/J and /n wait
-    logout_timeout_seconds: float = 10.0  # LGO-01: LogoutAckThreshold of the 2003 text
-    disconnect_wait_seconds: float = 2.0  # LGO-12: after a Logout over a protocol error
+    logout_timeout_seconds: float = FROM_PROFILE
+    disconnect_wait_seconds: float = FROM_PROFILE
+
+    # Time.
+    heartbeat_factor: float = FROM_PROFILE
+    test_request_factor: float = FROM_PROFILE
+    test_request_extra_seconds: float = FROM_PROFILE
+    silence_limit_factor: float = FROM_PROFILE
+    check_silence: bool = True  # HBT-04, HBT-05: False never probes and never hangs up
+    logout_on_silence: bool = FROM_PROFILE
+    test_req_id: str | None = FROM_PROFILE
     sending_time_tolerance_seconds: float | None = 120.0  # HDR-04; None checks nothing
     timestamp_digits: int | None = None  # fraction of SendingTime; None: 3, or 0 up to 4.1
+    schedule: Schedule | None = None  # SCH-01: when a session lasts; None: it never ends
 
+    # Sequence numbers and recovery.
+    reset_on_logon: bool = False  # LGN-17: every Logon starts both numbers at 1
+    reset_on_logout: bool = False  # SCH-06: both numbers back to 1 after a Logout
+    reset_on_disconnect: bool = False  # SCH-06: and after any other end of a connection
+    next_expected: bool = False  # LGN-21: NextExpectedMsgSeqNum(789) in the Logon
+    last_processed: bool = False  # HDR-11: LastMsgSeqNumProcessed(369) in every header
+    early_messages: Literal["hold", "drop"] = FROM_PROFILE
     resend_range: Literal["open", "exact"] = "open"  # RRQ-01: EndSeqNo(16) 0, or the last
-    resend_timeout_seconds: float = 30.0  # RRQ-06: no progress for so long: ask once more
+    resend_chunk_max: int | None = None  # RRQ-03: most numbers that one request asks for
+    redundant_requests: bool = False  # RRQ-04: ask again at every early message
+    resend_timeout_seconds: float | None = FROM_PROFILE  # RRQ-06: no progress: ask once more
     held_max: int = 10_000  # RRQ-10: early messages kept while a gap is open
     replay_batch_max: int = 1_000  # RSP-15: messages resent before other input gets a turn
     replay_repeat_max: int = 5  # RSP-17: the same range asked for so often without progress
+    # RSP-02, RSP-03, RSP-09: types that are never resent but gap-filled over. Without "3" a
+    # Reject is resent; with "D" an order that would be stale is not.
+    gap_fill_types: frozenset[str] = ADMIN_TYPES
+    persist_messages: bool = True  # False: keep numbers only, answer requests by gap fill
 
+    # Checks.
+    check_comp_id: bool = True  # HDR-02
+    check_length_and_checksum: bool = True  # FRM-03, FRM-04
+    poss_dup_check: PossDupCheck = FROM_PROFILE
+    dictionary: Dictionary | None = field(default=None, repr=False)
+    validation: Literal["strict", "warn", "off"] = "strict"  # what a dictionary is used for
+    checks: Checks = field(default_factory=Checks)  # which of its checks are made
+    # HDR-07: application types that are handled; others are known but unsupported. None: all.
+    supported_types: frozenset[str] | None = None
     message_bytes_max: int = 1 << 20  # FRM-13: bounds every buffer of the session
-    reset_on_logon: bool = False  # LGN-17: every Logon starts both numbers at 1
-    username: str | None = None  # Username(553); FIX.4.3 and later
-    password: str | None = field(default=None, repr=False)  # Password(554), never shown
 
     def __post_init__(self) -> None:
+        if self.profile not in PROFILES:
+            raise ConfigError(
+                f"profile must be one of {', '.join(PROFILES)}, found {self.profile!r}"
+            )
+        for name in _OF_PROFILE:
+            if getattr(self, name) is FROM_PROFILE:
+                object.__setattr__(self, name, getattr(self.habits, name))
         self._check_identity()
+        self._check_logon()
         self._check_numbers()
+        self._check_recovery()
+
+    @property
+    def habits(self) -> Profile:
+        """The profile itself, for what no setting of its own says."""
+        return PROFILES[self.profile]
+
+    def imitating(self, profile: str) -> SessionConfig:
+        """The same session, behaving as another engine: all that a profile sets is set anew.
+
+        `dataclasses.replace(config, profile=...)` would keep what the former profile had set.
+        """
+        return replace(self, profile=profile, **dict.fromkeys(_OF_PROFILE, FROM_PROFILE))
 
     def _check_identity(self) -> None:
         for name in ("sender_comp_id", "target_comp_id"):
@@ -98,12 +205,13 @@ class SessionConfig:
                 raise ConfigError(f"{name} must be one or more printable ASCII characters")
 
     def _check_numbers(self) -> None:
-        at_least_zero = ("heartbeat_seconds", "disconnect_wait_seconds")
-        positive = (
-            "logon_timeout_seconds",
-            "logout_timeout_seconds",
-            "resend_timeout_seconds",
+        at_least_zero = (
+            "heartbeat_seconds",
+            "disconnect_wait_seconds",
+            "test_request_extra_seconds",
         )
+        positive = ("logon_timeout_seconds", "logout_timeout_seconds")
+        positive += () if self.resend_timeout_seconds is None else ("resend_timeout_seconds",)
         for name in at_least_zero + positive:
             value = getattr(self, name)
             if not 0 <= value <= 86_400 * 365 or (name in positive and value == 0):
@@ -117,6 +225,10 @@ class SessionConfig:
             raise ConfigError(
                 f"sending_time_tolerance_seconds must be positive or None, found {tolerance}"
             )
+        if not 0.1 <= self.heartbeat_factor <= 10:
+            raise ConfigError(
+                f"heartbeat_factor must be 0.1 to 10, found {self.heartbeat_factor}"
+            )
         if not 1 <= self.test_request_factor < self.silence_limit_factor <= 1000:
             raise ConfigError(
                 "test_request_factor must be at least 1 and below silence_limit_factor (up to "
@@ -127,10 +239,6 @@ class SessionConfig:
             raise ConfigError(
                 f"timestamp_digits must be None or 0 to 9, found {self.timestamp_digits}"
             )
-        if self.resend_range not in ("open", "exact"):
-            raise ConfigError(
-                f'resend_range must be "open" or "exact", found {self.resend_range!r}'
-            )
         for name in ("held_max", "replay_batch_max", "replay_repeat_max"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, found {getattr(self, name)}")
@@ -138,13 +246,87 @@ class SessionConfig:
             raise ConfigError(
                 f"message_bytes_max must be 256 to {1 << 30}, found {self.message_bytes_max}"
             )
+
+    def _check_logon(self) -> None:
+        for name in (
+            "sender_sub_id",
+            "sender_location_id",
+            "target_sub_id",
+            "target_location_id",
+            "session_qualifier",
+        ):
+            value = getattr(self, name)
+            if value is not None and (not value or not _is_wire_text(value)):
+                raise ConfigError(f"{name} must be printable ASCII or None, found {value!r}")
+        if self.begin_string == "FIX.4.0" and (
+            self.sender_location_id is not None or self.target_location_id is not None
+        ):
+            raise ConfigError("sender_location_id and target_location_id need FIX.4.1 or later")
+        if self.test_session is not None and self.begin_string in (*_OLD, "FIX.4.2"):
+            raise ConfigError(f"test_session needs FIX.4.3 or later, found {self.begin_string}")
+        if self.heartbeat_range_seconds is not None:
+            least, most = self.heartbeat_range_seconds
+            if not 0 <= least <= most:
+                raise ConfigError(
+                    f"heartbeat_range_seconds must be a least and a most, found "
+                    f"{self.heartbeat_range_seconds}"
+                )
         if self.reset_on_logon and self.begin_string == "FIX.4.0":
             raise ConfigError("reset_on_logon needs ResetSeqNumFlag(141), which FIX.4.0 lacks")
+        if self.next_expected and self.begin_string not in ("FIX.4.4", "FIXT.1.1"):
+            raise ConfigError(
+                f"next_expected needs NextExpectedMsgSeqNum(789), which {self.begin_string} "
+                f"lacks"
+            )
+        if self.last_processed and self.begin_string in _OLD:
+            raise ConfigError(
+                f"last_processed needs LastMsgSeqNumProcessed(369), which {self.begin_string} "
+                f"lacks"
+            )
+        # Checks their tags and values, and that none of them belongs to the session.
+        taken = sorted(_LOGON_TAGS.intersection(tag for tag, _ in self.logon_fields))
+        if taken:
+            raise ConfigError(
+                f"logon_fields may not hold tags {', '.join(map(str, taken))}, which other "
+                f"settings write"
+            )
+        try:
+            Message("A", self.logon_fields)
+        except MessageError as error:
+            raise ConfigError(f"logon_fields: {error}") from None
+
+    def _check_recovery(self) -> None:
+        choices: tuple[tuple[str, tuple[str, ...]], ...] = (
+            ("resend_range", ("open", "exact")),
+            ("early_messages", ("hold", "drop")),
+            ("poss_dup_check", ("always", "too_low", "never")),
+            ("validation", ("strict", "warn", "off")),
+        )
+        for name, allowed in choices:
+            if getattr(self, name) not in allowed:
+                words = " or ".join(f'"{word}"' for word in allowed)
+                raise ConfigError(f"{name} must be {words}, found {getattr(self, name)!r}")
+        if self.resend_chunk_max is not None and self.resend_chunk_max < 1:
+            raise ConfigError(
+                f"resend_chunk_max must be at least 1 or None, found {self.resend_chunk_max}"
+            )
+        missing = sorted(ADMIN_TYPES - {REJECT} - self.gap_fill_types)
+        if missing:
+            # RSP-02: who resent a Logon or a ResendRequest would start all over.
+            raise ConfigError(
+                f"gap_fill_types must hold 0, 1, 2, 4, 5 and A; missing {', '.join(missing)}"
+            )
+        if self.early_messages == "drop" and self.resend_range == "exact":
+            raise ConfigError(
+                'early_messages="drop" needs resend_range="open": what is dropped must be '
+                "asked for with the rest"
+            )
 
     @property
     def session_id(self) -> str:
         """Name of the session seen from this side, such as `FIX.4.4:BUY->SELL`."""
-        return f"{self.begin_string}:{self.sender_comp_id}->{self.target_comp_id}"
+        name = f"{self.begin_string}:{self.sender_comp_id}->{self.target_comp_id}"
+        return name if self.session_qualifier is None else f"{name}/{self.session_qualifier}"
 
     @property
     def sending_time_digits(self) -> int:
@@ -156,7 +338,13 @@ class SessionConfig:
     def mirrored(self) -> SessionConfig:
         """The same session seen from the other side: CompIDs swapped."""
         return replace(
-            self, sender_comp_id=self.target_comp_id, target_comp_id=self.sender_comp_id
+            self,
+            sender_comp_id=self.target_comp_id,
+            sender_sub_id=self.target_sub_id,
+            sender_location_id=self.target_location_id,
+            target_comp_id=self.sender_comp_id,
+            target_sub_id=self.sender_sub_id,
+            target_location_id=self.sender_location_id,
         )
 
 

@@ -1,4 +1,4 @@
-"""The Store protocol: five verbs for the numbers, four for what a resend and a crash need.
+"""The Store protocol: five verbs for the numbers, five for what a resend and a crash need.
 
 Crash contract. A session's step runs the input, its events are handed over, `commit()` makes
 the step durable, and only then do its bytes leave. So a crash before the commit leaves nothing
@@ -46,6 +46,18 @@ class Store(Protocol):
 
     def commit(self) -> None:
         """End of a step: all that was changed since the last commit is now durable."""
+        ...
+
+    def rollback(self) -> None:
+        """Drop what was not committed: a failed commit, or a step that must not count."""
+        ...
+
+    @property
+    def epoch(self) -> int | None:
+        """When both counters last went back to 1 (ns, UTC); None when that is not known.
+
+        A schedule compares it with the session's window (SCH-02).
+        """
         ...
 
     def close(self) -> None:

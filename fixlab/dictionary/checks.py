@@ -1,0 +1,21 @@
+"""Checks: which parts of a dictionary a message is held against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """Switches of the validation, as QuickFIX and its kin have them; defaults are strict.
+
+    The name of the key in a QuickFIX `.cfg` stands beside each.
+    """
+
+    fields_out_of_order: bool = True  # REJ-10; ValidateFieldsOutOfOrder
+    fields_have_values: bool = True  # REJ-07; ValidateFieldsHaveValues
+    user_defined_fields: bool = False  # REJ-04 from tag 5000; ValidateUserDefinedFields
+    allow_unknown_fields: bool = False  # REJ-04, REJ-06 off below 5000; AllowUnknownMsgFields
+    allow_unknown_enum_values: bool = False  # REJ-08 off; AllowUnknownEnumValues
+    allow_unordered_groups: bool = False  # REJ-13 off; ValidateUnorderedGroupFields=N
+    required_fields: bool = True  # REJ-05

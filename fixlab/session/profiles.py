@@ -1,0 +1,130 @@
+"""Profiles: bundles of settings and habits that imitate an engine.
+
+`spec` does what the texts ask for. The others do what that engine was seen or read to do, down
+to its wording, so that a test of your own engine meets the counterparty it will meet. Numbers
+in a profile are defaults: a `SessionConfig` may set each of them otherwise. The rest are habits
+that only a profile has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+PossDupCheck = Literal["always", "too_low", "never"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How one engine behaves where the texts leave a choice, or where it departs from them."""
+
+    name: str
+
+    # Defaults of the settings of the same name in `SessionConfig`.
+    heartbeat_factor: float = 1.0  # HBT-01: own silence before a Heartbeat, in intervals
+    test_request_factor: float = 1.2  # HBT-04: test case 6 and QuickFIX wait 1.2 intervals
+    test_request_extra_seconds: float = 0.0  # HBT-04: and this much longer
+    silence_limit_factor: float = 2.4  # HBT-05: two such waits
+    logout_on_silence: bool = True  # HBT-05: Logout before the disconnect
+    test_req_id: str | None = None  # HBT-08: a fixed TestReqID(112); None: unique ones
+    early_messages: Literal["hold", "drop"] = "hold"  # SEQ-07: two legal ways
+    poss_dup_check: PossDupCheck = "always"  # HDR-08: when OrigSendingTime(122) is demanded
+    logout_timeout_seconds: float = 10.0  # LGO-01: LogoutAckThreshold of the 2003 text
+    disconnect_wait_seconds: float = 2.0  # LGO-12: after a Logout over a protocol error
+    resend_timeout_seconds: float | None = 30.0  # RRQ-06; None: waits for ever
+
+    # Habits.
+    error_logout_texts: Literal["all", "few"] = "all"  # "few": too low and BeginString only
+    closes_after_logout: bool = False  # LGO-02: answers a Logout and closes at once
+    closes_after_error: bool = False  # LGO-12: closes with its error Logout, waits for nothing
+    comp_id_ref_tag: bool = True  # HDR-02: RefTagID(371) in that Reject
+    same_gap_fill: Literal["reject", "accept"] = "reject"  # SQR-06: gap fill with 36 = 34
+    # RSP-12: what happens to an early ResendRequest once it is answered.
+    early_request: Literal["ask", "uncounted", "hold"] = "ask"
+    missing_number: Literal["logout", "close", "drop"] = "logout"  # FRM-09, FRM-10
+    bad_logon: Literal["logout", "close"] = (
+        "logout"  # LGN-08: answer an invalid Logon, or close
+    )
+    heartbeat_answer: Literal["same", "any"] = "same"  # LGN-15: another 108 in the answer
+    sorted_fields: bool = False  # header tags ascending behind 8, 9, 35; body tags ascending
+    texts: Literal["own", "quickfix", "quickfixj", "quickfixn"] = "own"  # wording of Text(58)
+    duplicate_poss_dup_requests: Literal["ignore", "answer"] = "ignore"  # SEQ-14
+
+
+SPEC = Profile(name="spec")
+
+_QUICKFIX = Profile(
+    name="quickfix",
+    logout_on_silence=False,
+    test_req_id="TEST",
+    poss_dup_check="too_low",
+    logout_timeout_seconds=2.0,
+    resend_timeout_seconds=None,
+    error_logout_texts="few",
+    closes_after_logout=True,
+    comp_id_ref_tag=False,
+    same_gap_fill="accept",
+    early_request="uncounted",
+    missing_number="close",
+    bad_logon="close",
+    heartbeat_answer="any",
+    sorted_fields=True,
+    texts="quickfix",
+    duplicate_poss_dup_requests="answer",
+)
+
+PROFILES: Mapping[str, Profile] = MappingProxyType(
+    {
+        "spec": SPEC,
+        "quickfix": _QUICKFIX,
+        "quickfixj": Profile(
+            name="quickfixj",
+            test_request_factor=1.5,
+            logout_on_silence=False,
+            test_req_id="TEST",
+            logout_timeout_seconds=2.0,
+            resend_timeout_seconds=None,
+            closes_after_logout=True,
+            closes_after_error=True,
+            comp_id_ref_tag=False,
+            same_gap_fill="accept",
+            early_request="hold",
+            heartbeat_answer="any",
+            sorted_fields=True,
+            texts="quickfixj",
+            duplicate_poss_dup_requests="answer",
+        ),
+        "quickfixn": Profile(
+            name="quickfixn",
+            logout_on_silence=False,
+            test_req_id="TEST",
+            poss_dup_check="too_low",
+            logout_timeout_seconds=2.0,
+            resend_timeout_seconds=None,
+            error_logout_texts="few",
+            closes_after_logout=True,
+            comp_id_ref_tag=False,
+            same_gap_fill="accept",
+            early_request="uncounted",
+            missing_number="close",
+            bad_logon="close",
+            heartbeat_answer="any",
+            sorted_fields=True,
+            texts="quickfixn",
+            duplicate_poss_dup_requests="answer",
+        ),
+        "artio": Profile(
+            name="artio",
+            heartbeat_factor=0.8,
+            test_request_factor=1.0,
+            test_request_extra_seconds=3.0,
+            test_req_id="TEST",
+            early_messages="drop",
+            resend_timeout_seconds=None,
+            closes_after_logout=True,
+            same_gap_fill="accept",
+        ),
+    }
+)
