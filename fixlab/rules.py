@@ -58,6 +58,26 @@ class Rule:
         )
 
 
+# The first three letters of an id, and what its rules are about.
+GROUPS = {
+    "FRM": "Framing and garbled messages",
+    "DAT": "Data fields",
+    "HDR": "Header",
+    "LGN": "Logon",
+    "SEQ": "Sequence numbers",
+    "RRQ": "Sending a ResendRequest",
+    "RSP": "Answering a ResendRequest",
+    "SQR": "SequenceReset",
+    "HBT": "Heartbeat and TestRequest",
+    "REJ": "Reject",
+    "LGO": "Logout",
+    "DSC": "Disconnect",
+    "SCH": "Schedule, reset and queueing",
+    "PRS": "PossDup and PossResend",
+    "TLS": "TLS",
+}
+
+
 class Rules(Mapping[str, Rule]):
     """All rules by id, in the order of the catalogue; read from the package on first use."""
 
@@ -88,14 +108,16 @@ class Rules(Mapping[str, Rule]):
         return f'<RULES: {len(self)} rules of the FIX session layer; try RULES["SEQ-05"]>'
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{rule.id}</td><td>{rule.level}</td><td>{escape(rule.versions)}</td>"
-            f'<td style="text-align:left">{escape(rule.title)}</td>'
-            f'<td style="text-align:left">{escape(rule.expected)}</td></tr>'
-            for rule in self.values()
+        """One table under a heading for each group, scrolled rather than a page long."""
+        rows = []
+        for group, title in GROUPS.items():
+            rows.append(f'<tr><th colspan="{len(_HEADS)}" {_LEFT}>{group} {title}</th></tr>')
+            rows += [_html_row(rule) for rule in self.values() if rule.id.startswith(group)]
+        heads = "".join(f"<th {_LEFT}>{name}</th>" for name in _HEADS)
+        return (
+            f'<div style="max-height:32em;overflow:auto"><table><thead><tr>{heads}</tr></thead>'
+            f"<tbody>{''.join(rows)}</tbody></table></div>"
         )
-        heads = "".join(f"<th>{name}</th>" for name in _HEADS)
-        return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
 
     def _unknown(self, rule_id: object) -> str:
         # Imported here: only a mistake needs it, and importing fixlab stays cheap.
@@ -107,7 +129,16 @@ class Rules(Mapping[str, Rule]):
         return f"no rule {rule_id!r}; {hint}"
 
 
-_HEADS = ("rule", "level", "versions", "title", "expected")
+_HEADS = ("rule", "level", "versions", "title", "what must happen", "source")
+_LEFT = 'style="text-align:left"'
+
+
+def _html_row(rule: Rule) -> str:
+    cells = (rule.id, rule.level, rule.versions, rule.title, rule.expected, rule.reference)
+    # Ids break at their hyphen in a narrow cell, so the first cell does not wrap.
+    first, *rest = [escape(cell) for cell in cells]
+    left = "".join(f"<td {_LEFT}>{cell}</td>" for cell in rest)
+    return f'<tr><td style="text-align:left;white-space:nowrap">{first}</td>{left}</tr>'
 
 
 def _parse(table: str) -> Iterator[Rule]:
