@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from fixlab import redact
 from fixlab.dictionary.checks import Checks
-from fixlab.errors import ConfigError, MessageError
+from fixlab.errors import ConfigError, DictionaryError, MessageError
 from fixlab.session.profiles import PROFILES, PossDupCheck, Profile
 from fixlab.session.schedule import Schedule
+from fixlab.session.transitions import Role
 from fixlab.wire.message import Message
 from fixlab.wire.tags import (
     ADMIN_TYPES,
@@ -22,7 +26,10 @@ from fixlab.wire.tags import (
 )
 
 if TYPE_CHECKING:
+    import os
+
     from fixlab.dictionary import Dictionary
+    from fixlab.session.cfg import CfgTls, Draft
 
 # Stands for "as the profile says"; no config keeps it past its making.
 FROM_PROFILE: Any = type("FromProfile", (), {"__repr__": lambda self: "as the profile says"})()
@@ -154,6 +161,45 @@ class SessionConfig:
         self._check_numbers()
         self._check_recovery()
 
+    def __repr__(self) -> str:
+        """As a dataclass shows itself, but without what is secret in `logon_fields`."""
+        shown = []
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.name == "logon_fields":
+                # `mask` also knows the tags that `redact.hide` was given.
+                value = tuple((t, redact.mask(f"{t}={v}").partition("=")[2]) for t, v in value)
+            if one.repr:
+                shown.append(f"{one.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    @classmethod
+    def from_cfg(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        profile: str = "spec",
+        environment: Mapping[str, str] | None = None,
+    ) -> tuple[CfgSession, ...]:
+        """The sessions in the QuickFIX `.cfg` file at `path`, in its order.
+
+        Keys of QuickFIX, QuickFIX/J and QuickFIX/n are understood; those without effect are
+        listed in `CfgSession.ignored`, never refused. What no key says is as in `profile`.
+        Dictionaries and certificates are looked for in the folder of the file, then in the
+        working directory (QuickFIX knows only the latter); `UseDataDictionary=N` loads none.
+        `environment`, such as `os.environ`, replaces `$NAME`, `$(NAME)` and `${NAME}` in
+        values and undoes backslash escapes; without it both are plain text.
+
+        Raises `ConfigError`, with file, line, section and key, for a file or a dictionary that
+        cannot be read, a key that is missing or contradicts another, a value that cannot work,
+        and a session that comes twice.
+        """
+        # Only here: a session that is made in code needs no reader of files.
+        from fixlab.session import cfg
+
+        drafts = cfg.read(Path(path), profile=profile, environment=environment)
+        return tuple([_session_of(cls, draft) for draft in drafts])
+
     @property
     def habits(self) -> Profile:
         """The profile itself, for what no setting of its own says."""
@@ -210,8 +256,9 @@ class SessionConfig:
             "disconnect_wait_seconds",
             "test_request_extra_seconds",
         )
-        positive = ("logon_timeout_seconds", "logout_timeout_seconds")
-        positive += () if self.resend_timeout_seconds is None else ("resend_timeout_seconds",)
+        positive: tuple[str, ...] = ("logon_timeout_seconds", "logout_timeout_seconds")
+        if self.resend_timeout_seconds is not None:
+            positive += ("resend_timeout_seconds",)
         for name in at_least_zero + positive:
             value = getattr(self, name)
             if not 0 <= value <= 86_400 * 365 or (name in positive and value == 0):
@@ -285,6 +332,9 @@ class SessionConfig:
             )
         # Checks their tags and values, and that none of them belongs to the session.
         taken = sorted(_LOGON_TAGS.intersection(tag for tag, _ in self.logon_fields))
+        if self.begin_string in (*_OLD, "FIX.4.2"):
+            # No setting writes them there, but some venues ask for them all the same.
+            taken = [tag for tag in taken if tag not in (USERNAME, PASSWORD)]
         if taken:
             raise ConfigError(
                 f"logon_fields may not hold tags {', '.join(map(str, taken))}, which other "
@@ -346,6 +396,58 @@ class SessionConfig:
             target_sub_id=self.sender_sub_id,
             target_location_id=self.sender_location_id,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CfgSession:
+    """One session of a QuickFIX `.cfg` file: its settings, its place, what had no effect."""
+
+    config: SessionConfig
+    role: Role
+    host: str | None  # to connect to, or to listen on; None: not said, so on every interface
+    port: int
+    more_hosts: tuple[tuple[str, int], ...]  # initiator: where else, in the file's order
+    reconnect_seconds: float  # ReconnectInterval; 30 s as in the engines
+    connect_seconds: float | None  # SocketConnectTimeout; None: not said
+    tls: CfgTls | None  # None: plain TCP
+    # FileStorePath and FileLogPath as written: relative ones belong to the working directory.
+    store_path: Path | None
+    log_path: Path | None
+    secret_tags: tuple[int, ...]  # RedactFieldsInLogs, for `redact.hide`
+    template: bool  # AcceptorTemplate: a pattern for sessions rather than a session
+    ignored: tuple[str, ...]  # a line for each key without effect: which, where and why
+
+
+def _session_of(cls: type[SessionConfig], draft: Draft) -> CfgSession:
+    settings = dict(draft.settings)
+    if draft.dictionary is not None:
+        from fixlab.dictionary.dictionary import Dictionary
+
+        try:
+            settings["dictionary"] = Dictionary.from_quickfix_xml(
+                draft.dictionary, application=draft.applications or None
+            )
+        except DictionaryError as error:
+            raise draft.blame(error, "dictionary") from None
+    try:
+        config = cls(**settings)
+    except ConfigError as error:
+        raise draft.blame(error) from None
+    return CfgSession(
+        config=config,
+        role=draft.role,
+        host=draft.host,
+        port=draft.port,
+        more_hosts=draft.more_hosts,
+        reconnect_seconds=draft.reconnect_seconds,
+        connect_seconds=draft.connect_seconds,
+        tls=draft.tls,
+        store_path=draft.store_path,
+        log_path=draft.log_path,
+        secret_tags=draft.secret_tags,
+        template=draft.template,
+        ignored=draft.ignored,
+    )
 
 
 def _is_wire_text(value: str) -> bool:
