@@ -28,6 +28,10 @@ class MessageError(FixLabError, ValueError):
     """A message to be sent cannot be written as FIX, or text to be parsed is not FIX."""
 
 
+class DictionaryError(FixLabError, ValueError):
+    """A dictionary file cannot be read, or contradicts itself: which file, line and element."""
+
+
 class LogFormatError(FixLabError, ValueError):
     """A log file is not what its format promises."""
 

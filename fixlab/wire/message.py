@@ -15,6 +15,7 @@ from zlib import adler32
 
 from fixlab import redact
 from fixlab.errors import MessageError
+from fixlab.wire import display
 from fixlab.wire.fields import Defect, Field, split_fields
 from fixlab.wire.tags import (
     HEADER_TAGS,
@@ -285,16 +286,30 @@ class Message:
         return hash(self.fields)
 
     def __str__(self) -> str:
-        """All fields with bars for SOH, secrets masked."""
-        wire = b"".join([b"%d=%b\x01" % field for field in self.fields])
-        return redact.printable(redact.mask(wire.decode("latin-1")).replace("\x01", "|"))
+        """A table of all fields with their names and meanings, secrets masked."""
+        names = display.VersionNames(self._begin_string())
+        title = display.title_of(self.msg_type, names)
+        return display.as_text(title, display.describe(self.fields, names))
 
     def __repr__(self) -> str:
-        text = str(self)
-        return f"Message({text if len(text) <= 400 else text[:400] + '...'!s})"
+        """Name of the message and its fields in one line, bars for SOH, secrets masked."""
+        # The bytes themselves: joining the fields anew could make a field of what is none, and
+        # then it would no longer be seen as the rest of a secret.
+        wire = self._raw
+        if wire is None:
+            wire = b"35=%b\x01%b" % (self.msg_type.encode("latin-1"), self._body)
+        text = redact.printable(redact.mask(wire.decode("latin-1")).replace("\x01", "|"))
+        name = display.VersionNames(self._begin_string()).message_name(self.msg_type)
+        shown = text if len(text) <= 400 else text[:400] + "..."
+        return f"Message({name}: {shown})" if name else f"Message({shown})"
 
     def _repr_html_(self) -> str:
-        return f"<code>{redact.escape(str(self))}</code>"
+        names = display.VersionNames(self._begin_string())
+        title = display.title_of(self.msg_type, names)
+        return display.as_html(title, display.describe(self.fields, names))
+
+    def _begin_string(self) -> str | None:
+        return None if self._raw is None else self.get(8)
 
 
 def _check_type(msg_type: object) -> None:

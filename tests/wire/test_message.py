@@ -17,9 +17,14 @@ from fixlab.wire.tags import HEADER_TAGS, LENGTH_TO_DATA, SESSION_TAGS, TRAILER_
 ORDER = {11: "A-1", 55: "ACME", 54: 1, 38: Decimal("100"), 44: 101.25, 114: True}
 
 
+def fields_of(message: Message) -> str:
+    """What `message` brings to the wire, bars for SOH."""
+    return b"".join(message.sections()).decode("latin-1").replace("\x01", "|")
+
+
 def test_values_are_written_as_fix_writes_them() -> None:
-    assert str(Message("D", ORDER)) == "35=D|11=A-1|55=ACME|54=1|38=100|44=101.25|114=Y|"
-    assert str(Message("D", [(58, b"\xe9"), (43210, False)])) == "35=D|58=\xe9|43210=N|"
+    assert fields_of(Message("D", ORDER)) == "11=A-1|55=ACME|54=1|38=100|44=101.25|114=Y|"
+    assert fields_of(Message("D", [(58, b"\xe9"), (43210, False)])) == "58=\xe9|43210=N|"
 
 
 @pytest.mark.parametrize(
@@ -154,7 +159,9 @@ def test_hostile_text_is_escaped_where_it_is_shown() -> None:
     message = Message("B", {58: "<img src=x onerror=alert(1)>\n\x1b[31m\x7f"})
     assert "<img" not in message._repr_html_()
     for shown in (str(message), repr(message), message._repr_html_()):
-        assert not set(shown) & set("\n\x1b\x7f")
+        assert not set(shown) & set("\x1b\x7f")
+    assert "\n" not in repr(message)
+    assert len(str(message).splitlines()) == 4  # title, heads, two fields: no line of its own
 
 
 def test_a_long_message_has_a_short_repr() -> None:
