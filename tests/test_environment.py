@@ -50,5 +50,5 @@ def test_every_package_asked_for_has_its_reason_beside_it() -> None:
     lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
     for name in {**from_pyproject("dev"), **from_pyproject("bench")}:
         if name != "python":
-            (line,) = [line for line in lines if re.match(rf' +"{name}[<>=]', line)]
+            (line,) = [line for line in lines if re.match(rf' +"{name}[<>=\[]', line)]
             assert ",  # " in line, f"{name} has no reason in pyproject.toml"
