@@ -1,4 +1,4 @@
-"""`fixlab demo` and `fixlab lab`: arguments in, exit code out."""
+"""`fixlab demo`, `lab`, `accept` and `store`: arguments in, exit code out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fixlab import __version__
+from fixlab.cli import _accept_options, _store
 from fixlab.errors import FixLabError
 from fixlab.redact import printable
 
@@ -63,6 +64,12 @@ def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
         from fixlab.cli import _lab
 
         return _lab.run(arguments.folder, browser=arguments.browser, port=arguments.port)
+    if arguments.command == "accept":
+        from fixlab.cli import _accept
+
+        return _accept.run(arguments)
+    if arguments.command == "store":
+        return _store.run(parser, arguments)
     parser.print_help()
     return 2
 
@@ -124,6 +131,22 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="TCP port to listen on (default: 8888, or the next that is free)",
     )
+
+    accept = commands.add_parser(
+        "accept",
+        help="listen for FIX sessions: a counterparty to practise with",
+        description=_accept_options.ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _accept_options.add_arguments(accept)
+
+    store = commands.add_parser(
+        "store",
+        help="look into a message store, and change its numbers knowing what follows",
+        description=_store.ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _store.add_arguments(store)
     return parser
 
 

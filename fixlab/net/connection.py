@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from typing import Protocol
+
+from fixlab.net.tls import explain
 
 _HIGH_WATER = 1 << 18  # bytes the transport may hold before `paused` asks senders to wait
 _LINGER_SECONDS = 5.0  # for the last bytes of a connection that is let go of
@@ -41,11 +44,13 @@ class Connection(asyncio.Protocol):
     def __init__(self, driver: Pump, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.paused = False
+        self.error: Exception | None = None  # what broke the transport, if anything did
         self.gone = loop.create_future()  # done when the transport is closed
         self._driver: Pump | None = driver
         self._transport: asyncio.Transport | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._stall_mark = 0
+        self._written = 0  # bytes handed to the transport so far
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A fresh transport: the driver starts its session over it."""
@@ -65,6 +70,7 @@ class Connection(asyncio.Protocol):
             self._driver.received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.error = exc
         self._cancel_stall()
         if not self.gone.done():
             self.gone.set_result(None)
@@ -88,6 +94,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         assert transport is not None
         transport.write(data)
+        self._written += len(data)
         driver = self._driver
         if (
             self.paused
@@ -117,10 +124,14 @@ class Connection(asyncio.Protocol):
                 self._watch_stall()
 
     def _watch_stall(self) -> None:
-        assert self._transport is not None
-        self._stall_mark = self._transport.get_write_buffer_size()
+        self._stall_mark = self._taken()
         seconds = self._driver.stall_seconds if self._driver is not None else _LINGER_SECONDS
         self._stall = self.loop.call_later(seconds, self._on_stall)
+
+    def _taken(self) -> int:
+        """Bytes that have left for the peer; a peer that reads makes this grow."""
+        assert self._transport is not None
+        return self._written - self._transport.get_write_buffer_size()
 
     def _cancel_stall(self) -> None:
         if self._stall is not None:
@@ -134,7 +145,7 @@ class Connection(asyncio.Protocol):
         assert transport is not None
         if self._driver is None:
             transport.abort()
-        elif transport.get_write_buffer_size() < self._stall_mark:
+        elif self._taken() > self._stall_mark:
             self._watch_stall()
         else:
             self._give_up(self._driver)
@@ -154,5 +165,7 @@ def no_delay(transport: asyncio.BaseTransport) -> None:
 
 
 def _words(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        return f"connection lost: {explain(error)}"
     text = getattr(error, "strerror", None) or str(error)
     return f"connection lost: {text or type(error).__name__}"

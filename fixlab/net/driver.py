@@ -1,8 +1,9 @@
 """Driver: pumps one Session over TCP connections, one at a time, and knows no FIX rule.
 
-Each input is a step of the session. Its transitions go to the journal and its events to the
-application; then the store commits, and only then its bytes leave. Sends that come in one turn
-of the event loop share one commit and one write.
+Each input is a step of the session. Its events go to the application; then the store commits,
+and only then its transitions go to the journal and its bytes leave: the journal tells what
+happened, never what was undone. Sends that come in one turn of the event loop share one commit
+and one write.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from fixlab.net.connection import Connection
 from fixlab.session.core import Output
 from fixlab.session.events import Ended, Event
 from fixlab.session.session import Session
-from fixlab.session.transitions import SessionState
+from fixlab.session.transitions import SessionState, Transition, TransitionKind
 from fixlab.times import Clock, SystemClock
 from fixlab.wire.message import Message
 
@@ -49,7 +50,12 @@ class Driver:
     the oldest are dropped, and the next `next_event()` raises to say so.
 
     **Errors of the store** end the connection: nothing of the step leaves. The call that ran
-    into it raises the `StoreError`, later sends raise it again until the next connection.
+    into it raises the `StoreError`, later sends raise it again until the next connection. The
+    journal keeps one row of it, which says that the connection ended, and why.
+
+    **A peer that reads slowly**: what it has not read waits in memory, at most
+    `write_bytes_max`; `send()` waits for it. One that reads nothing for `stall_seconds`, or
+    for which more has to wait, loses its connection, and `reason` says so.
     """
 
     def __init__(
@@ -76,7 +82,8 @@ class Driver:
         self._exit_seconds = exit_seconds
         self._session = session
         self._journal = Journal() if journal is None else journal
-        self._record = self._journal.extend
+        self._rows: list[Transition] = []  # of steps that are not committed yet
+        self._told: Transition | None = None  # the last row that the journal got
         self._commit = session.store.commit
         self._own_clock = clock is None
         self._now = (SystemClock() if clock is None else clock).now
@@ -202,7 +209,7 @@ class Driver:
         number = output.transitions[0].msg_seq_num
         assert number is not None, "the first row of a send is its message"
         self._pending.append(output.data)
-        self._record(output.transitions)
+        self._rows += output.transitions
         if self._turn_open or self._running:
             self._turn_sends += 1
         else:
@@ -408,16 +415,19 @@ class Driver:
         if self._closed:
             connection.let_go(abort=True)
             return
-        if self._own_clock:
-            # A clock keeps the wall clock's error of the moment it was made, or what a sleeping
-            # machine missed: without a new one no peer would ever take its SendingTime(52).
-            self._now = SystemClock().now
+        self._renew_clock()
         self._connection = connection
         self._failure = self._ended = None
         self._turn_open = self._hang_up = False
         self._input(self._session.connected)
         if data and self._connection is connection:
             self.received(data)
+
+    def _renew_clock(self) -> None:
+        if self._own_clock:
+            # A clock keeps the wall clock's error of the moment it was made, or what a sleeping
+            # machine missed: without a new one no peer would ever take its SendingTime(52).
+            self._now = SystemClock().now
 
     def received(self, data: bytes) -> None:
         """Bytes came in: one step for each message in them, one commit for all."""
@@ -444,6 +454,7 @@ class Driver:
         self._detach(connection, abort=abort, reset=reset)
         try:
             self._run(self._session.disconnected(self._now()))
+            # DSC-07: nobody knows what arrived, so nothing is sent again of our own accord.
             # Sends that had their number but not yet their commit keep the number; their
             # bytes go, for the peer will ask for them.
             self._flush()
@@ -560,7 +571,7 @@ class Driver:
     def _run(self, output: Output) -> None:
         """A step's results: recorded, told, and made ready to leave."""
         data, events, rows, disconnect = output
-        self._record(rows)
+        self._rows += rows
         if data:
             self._pending.append(data)
         if self._session.state is not self._seen:
@@ -627,12 +638,15 @@ class Driver:
 
     def _flush(self) -> None:
         """Commit, then let the bytes leave; a `StoreError` also ends the connection."""
+        # SEQ-13: a number that left and was forgotten would be used twice.
         try:
             self._commit()
         except StoreError as error:
             self._fail(error)
             raise
         self._turn_sends = 0
+        if self._rows:
+            self._record()
         connection = self._connection
         if self._pending:
             data = b"".join(self._pending)
@@ -644,28 +658,73 @@ class Driver:
         if self._hang_up and self._connection is not None:
             self._end(self._ended.reason if self._ended is not None else "")
 
+    def _record(self) -> None:
+        """What is durable now goes to the journal."""
+        rows, self._rows = self._rows, []
+        self._told = rows[-1]
+        self._journal.extend(rows)
+
     def _fail(self, error: StoreError) -> None:
         """The store is no longer with us: nothing of the step leaves, the connection ends."""
         self._failure = error
-        self._undo_step()
+        undone = self._undo_step()
         connection = self._connection
         if connection is not None:
             self._detach(connection)
         self._run(self._session.disconnected(self._now()))
+        self._rows = self._rows_of_failure(undone, self._rows, error)
+        if self._rows:
+            self._record()
         self._reason = str(error)
         self._after_end()
 
-    def _undo_step(self) -> None:
-        """Forget a step that broke off: its events were not told, so it must not be stored."""
+    def _undo_step(self) -> list[Transition]:
+        """Forget a step that broke off: it was not stored, so it did not happen; its rows."""
         self._pending.clear()
         self._turn_sends = 0
-        # No part of the Store protocol; a store without it keeps what the step did so far.
-        rollback = getattr(self._session.store, "rollback", None)
-        if rollback is not None:
-            try:
-                rollback()
-            except StoreError as error:
-                self._errors.append(error)  # a closed store; the first error tells more
+        undone, self._rows = self._rows, []
+        try:
+            self._session.store.rollback()
+        except StoreError as error:
+            self._errors.append(error)  # a closed store; the first error tells more
+        return undone
+
+    def _rows_of_failure(
+        self, undone: list[Transition], ended: list[Transition], error: StoreError
+    ) -> list[Transition]:
+        """What the journal gets instead of the rows that were undone: the end, and why.
+
+        The rows follow on the last one that it has: of numbers that were used, and states that
+        were reached, in the steps undone it never hears.
+        """
+        both = undone + ended
+        gone = SessionState.DISCONNECTED
+        ends = [row for row in both if row.state is gone and row.state_before is not gone]
+        if not ends:
+            return []  # no connection ended: a message that could not be queued
+        end = ends[-1]
+        opened = {row.gap for row in undone if row.kind is TransitionKind.GAP_OPENED}
+        given_up = [
+            row
+            for row in both
+            if row.kind is TransitionKind.GAP_ABANDONED and row.gap not in opened
+        ]
+        told, first = self._told, both[0]
+        state = first.state_before if told is None else told.state
+        next_in = first.next_in_before if told is None else told.next_in
+        next_out = first.next_out_before if told is None else told.next_out
+        return [
+            row._replace(
+                state_before=state,
+                state=gone if row is end else state,
+                next_in_before=next_in,
+                next_in=next_in,
+                next_out_before=next_out,
+                next_out=next_out,
+                text=f"the store failed: {error}" if row is end else row.text,
+            )
+            for row in (*given_up, end)
+        ]
 
     def _report(self, error: Exception, what: str) -> None:
         self._errors.append(error)

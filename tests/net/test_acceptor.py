@@ -32,7 +32,7 @@ STRANGER = SessionConfig(sender_comp_id="EVIL", target_comp_id="SELL")
         (logon_bytes().replace(b"FIX.4.4", b"FIX.4.2"), "FRM-08", "CheckSum"),
     ],
 )
-def test_who_is_no_configured_peer_is_closed_without_a_word(
+def test_frm_08_lgn_06_dsc_01_who_is_no_configured_peer_is_closed_without_a_word(
     data: bytes, rule: str, reason: str
 ) -> None:
     async def story() -> None:
@@ -52,7 +52,7 @@ def test_who_is_no_configured_peer_is_closed_without_a_word(
     run(story())
 
 
-def test_a_second_connection_of_a_session_is_closed_and_the_first_untouched() -> None:
+def test_lgn_07_a_second_connection_is_closed_and_the_first_untouched() -> None:
     async def story() -> None:
         async with Acceptor(SELL) as venue, Initiator(BUY, port=venue.port) as buy:
             (sell,) = venue.sessions.values()
@@ -67,7 +67,7 @@ def test_a_second_connection_of_a_session_is_closed_and_the_first_untouched() ->
     run(story())
 
 
-def test_a_dead_but_open_connection_blocks_its_session_until_its_timeout() -> None:
+def test_dsc_06_a_dead_but_open_connection_blocks_its_session_until_hbt_05() -> None:
     config = SessionConfig(
         sender_comp_id="SELL", target_comp_id="BUY", disconnect_wait_seconds=0.1
     )
@@ -92,7 +92,7 @@ def test_a_dead_but_open_connection_blocks_its_session_until_its_timeout() -> No
     run(story())
 
 
-def test_the_first_message_must_be_a_logon() -> None:
+def test_lgn_02_the_first_message_must_be_a_logon() -> None:
     async def story() -> None:
         async with Acceptor(SELL) as venue, raw_client(venue.port) as peer:
             peer.writer.write(wire(BUY, "0", 1))
@@ -104,7 +104,7 @@ def test_the_first_message_must_be_a_logon() -> None:
     run(story())
 
 
-def test_who_says_nothing_is_closed_in_time() -> None:
+def test_lgn_28_who_says_nothing_is_closed_in_time() -> None:
     config = SessionConfig(
         sender_comp_id="SELL", target_comp_id="BUY", logon_timeout_seconds=0.1
     )
@@ -117,7 +117,7 @@ def test_who_says_nothing_is_closed_in_time() -> None:
     run(story())
 
 
-def test_slow_and_many_strangers_are_bounded_and_harm_nobody() -> None:
+def test_lgn_28_slow_and_many_strangers_are_bounded_and_harm_nobody() -> None:
     config = SessionConfig(
         sender_comp_id="SELL", target_comp_id="BUY", logon_timeout_seconds=0.5
     )
@@ -193,7 +193,7 @@ def test_several_sessions_share_one_port_and_one_journal() -> None:
     run(story())
 
 
-def test_a_session_lives_on_in_its_store_after_the_acceptor() -> None:
+def test_seq_13_a_session_lives_on_in_its_store_after_the_acceptor() -> None:
     store = MemoryStore()
 
     async def story() -> None:

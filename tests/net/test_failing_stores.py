@@ -106,6 +106,71 @@ def test_sends_of_one_turn_that_could_not_be_stored_are_told_later() -> None:
     run(story(), reports=1)
 
 
+def test_seq_13_the_journal_never_tells_of_messages_that_did_not_leave() -> None:
+    store = FailingStore()
+
+    async def story() -> None:
+        async with (
+            Acceptor(SELL) as venue,
+            Initiator(BUY, port=venue.port, store=store) as buy,
+        ):
+            (sell,) = venue.sessions.values()
+            await buy.send(order(1))
+            store.full = True
+            await buy.send(order(2))  # the same turn as order(1): not stored yet
+            with pytest.raises(StoreError):
+                await buy.flush()
+            with pytest.raises(StoreError):
+                await buy.send(order(3))
+            await sell.next_event(Received)
+            last = buy.journal.tail(1).iloc[0]
+            assert (last["kind"], last["state_before"], last["state"]) == (
+                "STATE",
+                "ACTIVE",
+                "DISCONNECTED",
+            )
+            assert (last["next_in"], last["next_out_before"], last["next_out"]) == (2, 3, 3)
+            assert last["text"].startswith("the store failed: orders.sqlite: no room left")
+
+            store.full = False
+            await buy.connect()
+            await buy.send(order(4))
+            await sell.next_event(Received)
+        rows = buy.journal.to_frame()
+        # Each number once, and every change of NextNumOut follows on the one before it.
+        assert rows.loc[rows.kind == "SENT", "msg_seq_num"].tolist() == [1, 2, 3, 4, 5]
+        assert rows.next_out_before.tolist()[1:] == rows.next_out.tolist()[:-1]
+        assert rows.next_in_before.tolist()[1:] == rows.next_in.tolist()[:-1]
+
+    run(story())
+
+
+def test_seq_13_a_gap_of_an_undone_step_leaves_no_row() -> None:
+    store = FailingStore()
+
+    async def story() -> None:
+        async with (
+            Acceptor(SELL, store=store) as venue,
+            Initiator(BUY, port=venue.port, reconnect_seconds=0.05) as buy,
+        ):
+            (sell,) = venue.sessions.values()
+            await sell.wait_established()
+            store.full = True
+            buy.lose_next(1)
+            await buy.send(order(1))
+            await buy.send(order(2))  # shows the gap, but the request for it cannot be stored
+            await sell.wait_until(lambda s: s.state is SessionState.DISCONNECTED)
+            assert (
+                venue.journal.to_frame().kind.isin(["GAP_OPENED", "GAP_ABANDONED"]).sum() == 0
+            )
+            store.full = False
+            await sell.wait_until(lambda s: s.next_in >= 5)
+        kinds = venue.journal.to_frame().kind.tolist()
+        assert kinds.count("GAP_OPENED") == kinds.count("GAP_CLOSED") == 1
+
+    run(story(), reports=1)
+
+
 def test_an_acceptor_with_a_full_disk_takes_the_message_once_there_is_room() -> None:
     store = FailingStore()
 

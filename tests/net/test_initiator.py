@@ -2,18 +2,32 @@
 
 import asyncio
 import ssl
+from dataclasses import replace
 
 import pytest
 
 from fixlab.errors import ConfigError, ConnectError, StateError
+from fixlab.net import initiator as initiator_module
+from fixlab.net.acceptor import Acceptor
 from fixlab.net.initiator import Initiator
 from fixlab.session.config import SessionConfig
-from fixlab.session.events import Ended, Established
+from fixlab.session.events import Ended, Established, Event
+from fixlab.session.schedule import Schedule
 from fixlab.session.session import Session
 from fixlab.session.transitions import Role, SessionState
 from fixlab.stores.memory import MemoryStore
-from fixlab.times import SystemClock
-from tests.net.peers import BUY, SELL, RawPeer, free_port, order, raw_server, run, wire
+from fixlab.times import SystemClock, parse_start
+from tests.net.peers import (
+    BUY,
+    SELL,
+    RawPeer,
+    RawServer,
+    free_port,
+    order,
+    raw_server,
+    run,
+    wire,
+)
 
 QUICK = SessionConfig(sender_comp_id="BUY", target_comp_id="SELL", logon_timeout_seconds=0.2)
 
@@ -50,7 +64,7 @@ def test_an_unknown_host_is_told() -> None:
     run(story())
 
 
-def test_a_peer_that_never_answers_times_out() -> None:
+def test_lgn_28_a_peer_that_never_answers_times_out() -> None:
     async def story() -> None:
         async with raw_server() as server:
             buy = Initiator(QUICK, port=server.port)
@@ -63,7 +77,7 @@ def test_a_peer_that_never_answers_times_out() -> None:
     run(story())
 
 
-def test_a_refused_logon_gives_the_peers_words() -> None:
+def test_lgo_10_a_refused_logon_gives_the_peers_words() -> None:
     async def story() -> None:
         async with raw_server() as server:
             asking = asyncio.create_task(Initiator(BUY, port=server.port).__aenter__())
@@ -89,7 +103,7 @@ def test_a_peer_that_closes_without_a_word_gives_a_hint_on_the_comp_ids() -> Non
     run(story())
 
 
-def test_reconnects_are_paced_counted_and_end_with_a_reason() -> None:
+def test_dsc_05_reconnects_are_paced_counted_and_end_with_a_reason() -> None:
     async def story() -> None:
         async with raw_server() as server:
             loop = asyncio.get_running_loop()
@@ -124,22 +138,160 @@ def test_reconnects_are_paced_counted_and_end_with_a_reason() -> None:
     run(story())
 
 
-def test_an_established_session_starts_the_count_anew() -> None:
+async def breaks_each_session(server: RawServer, buy: Initiator, acceptor: Session) -> None:
+    """Take the next Logon, and break the connection as soon as the session is up."""
+    peer = await server.peers.get()
+    await answer_logon(peer, acceptor)
+    await buy.wait_established()
+    await peer.close()
+    acceptor.disconnected(SystemClock().now())
+    await buy.wait_until(lambda s: s.state is SessionState.DISCONNECTED)
+
+
+def test_dsc_05_a_session_that_stays_up_starts_the_count_anew() -> None:
     async def story() -> None:
         async with raw_server() as server:
             acceptor = Session(SELL, Role.ACCEPTOR)
-            buy = Initiator(BUY, port=server.port, reconnect_seconds=0.02, reconnects_max=2)
+            buy = Initiator(
+                BUY,
+                port=server.port,
+                reconnect_seconds=0.02,
+                reconnects_max=2,
+                steady_seconds=0,
+            )
             entering = asyncio.create_task(buy.connect())
             for _ in range(5):
-                peer = await server.peers.get()
-                await answer_logon(peer, acceptor)
-                await buy.wait_established()
-                await peer.close()
-                acceptor.disconnected(SystemClock().now())
-                await buy.wait_until(lambda s: s.state is SessionState.DISCONNECTED)
+                await breaks_each_session(server, buy, acceptor)
             await entering
             assert buy.attempts == 5
+            assert buy.reconnecting
             await buy.close()
+
+    run(story())
+
+
+def test_dsc_05_a_peer_that_breaks_each_session_is_not_called_for_ever() -> None:
+    async def story() -> None:
+        async with raw_server() as server:
+            loop = asyncio.get_running_loop()
+            acceptor = Session(SELL, Role.ACCEPTOR)
+            buy = Initiator(BUY, port=server.port, reconnect_seconds=0.05, reconnects_max=3)
+            entering = asyncio.create_task(buy.connect())
+            await breaks_each_session(server, buy, acceptor)
+            begun = loop.time()
+            for _ in range(3):
+                await breaks_each_session(server, buy, acceptor)
+            await entering
+            # Waits of 1, 2 and 4 times reconnect_seconds, although each Logon was answered.
+            assert loop.time() - begun >= 0.35
+            assert not buy.reconnecting
+            assert buy.attempts == 4
+            assert buy.reason.startswith("gave up after 3 attempts to reconnect")
+            # Asked to, it goes on, and counts from the start.
+            connecting = asyncio.create_task(buy.connect())
+            await breaks_each_session(server, buy, acceptor)
+            await connecting
+            assert buy.reconnecting
+            await buy.close()
+
+    run(story())
+
+
+def test_dsc_05_what_this_side_cuts_is_not_held_against_the_peer() -> None:
+    async def story() -> None:
+        async with (
+            Acceptor(SELL) as venue,
+            Initiator(BUY, port=venue.port, reconnect_seconds=0.01, reconnects_max=1) as buy,
+        ):
+            for attempts in range(1, 5):
+                await buy.wait_established()
+                assert buy.attempts == attempts
+                buy.cut()
+
+    run(story())
+
+
+def test_dsc_07_sent_just_before_the_loss_leaves_again_only_when_asked_for() -> None:
+    async def story() -> None:
+        async with raw_server() as server:
+            buy = Initiator(BUY, port=server.port, reconnect_seconds=0.01)
+            entering = asyncio.create_task(buy.connect())
+            await answer_logon(await server.peers.get(), Session(SELL, Role.ACCEPTOR))
+            await entering
+            for n in range(3):
+                await buy.send(order(n))
+            buy.cut()
+
+            peer = await server.peers.get()
+            assert (await peer.read())[34] == "5"
+            peer.writer.write(wire(SELL, "A", 2, "98=0|108=30|"))
+            await buy.wait_established()
+            buy.test_request()
+            assert (await peer.read()).msg_type == "1", "nothing is sent again unasked"
+            peer.writer.write(wire(SELL, "2", 3, "7=2|16=0|"))
+            again = [await peer.read() for _ in range(3)]
+            assert [(m.msg_type, m[34], m[43]) for m in again] == [
+                ("D", "2", "Y"),
+                ("D", "3", "Y"),
+                ("D", "4", "Y"),
+            ]
+            buy.cut()
+            await buy.close()
+
+    run(story())
+
+
+class AnyTime:
+    """A clock that runs, and can be set."""
+
+    def __init__(self, start: str) -> None:
+        self.offset = parse_start(start) - SystemClock().now()
+        self._clock = SystemClock()
+
+    def now(self) -> int:
+        return self._clock.now() + self.offset
+
+    def set(self, moment: str) -> None:
+        self.offset += parse_start(moment) - self.now()
+
+
+def test_sch_05_a_session_is_brought_back_when_its_schedule_opens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(initiator_module, "_LOOK_SECONDS", 0.01)
+    schedule = Schedule(start="09:00:00", end="17:00:00")
+    clock = AnyTime("2026-01-05T16:59:59.5")
+    buyer = replace(BUY, schedule=schedule)
+    made: list[Initiator] = []
+    numbers: list[int] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, Established):
+            numbers.append(made[0].session.next_out)
+
+    async def story() -> None:
+        async with Acceptor(replace(SELL, schedule=schedule), clock=clock) as venue:
+            buy = Initiator(
+                buyer,
+                port=venue.port,
+                clock=clock,
+                reconnect_seconds=0.01,
+                reconnects_max=1,
+                on_event=note,
+            )
+            made.append(buy)
+            async with buy:
+                await buy.wait_until(lambda s: s.state is SessionState.DISCONNECTED)
+                attempts = buy.attempts
+                await asyncio.sleep(0.1)
+                assert (buy.attempts, buy.reconnecting) == (attempts, True)
+                clock.set("2026-01-06T08:59:59.9")
+                await buy.wait_established(timeout_seconds=5)
+                # SCH-02: another day, another session.
+                assert numbers == [2, 2]
+                clock.set("2026-01-06T18:00:00")
+            with pytest.raises(ConnectError, match=r"outside its schedule, .* in 54,000 s"):
+                await Initiator(buyer, port=venue.port, clock=clock).connect()
 
     run(story())
 
@@ -164,7 +316,7 @@ def test_connect_takes_the_place_of_the_wait_for_the_next_attempt() -> None:
     run(story())
 
 
-def test_a_logout_that_is_never_confirmed_ends_in_its_time() -> None:
+def test_lgo_08_a_logout_that_is_never_confirmed_ends_in_its_time() -> None:
     config = SessionConfig(
         sender_comp_id="BUY", target_comp_id="SELL", logout_timeout_seconds=0.1
     )
@@ -273,6 +425,7 @@ def test_tls_against_a_plain_peer_is_told() -> None:
         ({"port": 0}, "port must be 1 to 65535, found 0"),
         ({"port": 5, "reconnect_seconds": 0.0}, "must be positive"),
         ({"port": 5, "reconnects_max": -1}, "reconnects_max must be at least 0"),
+        ({"port": 5, "steady_seconds": -1.0}, "steady_seconds must be at least 0"),
         ({"port": 5, "events_max": 0}, "events_max must be at least 1"),
     ],
 )

@@ -130,7 +130,7 @@ def test_skipped_numbers_are_gap_filled() -> None:
 
 
 @pytest.mark.parametrize("who_cuts", ["initiator", "acceptor"])
-def test_after_cuts_in_mid_flow_every_order_arrives_once_in_order(who_cuts: str) -> None:
+def test_dsc_07_after_cuts_in_mid_flow_every_order_arrives_once_in_order(who_cuts: str) -> None:
     async def flow(side: Initiator | AcceptedSession, other: Session, count: int) -> None:
         for n in range(count):
             await side.send(order(n))
@@ -158,7 +158,7 @@ def test_after_cuts_in_mid_flow_every_order_arrives_once_in_order(who_cuts: str)
     run(story())
 
 
-def test_a_cut_shows_at_once_and_the_session_comes_back() -> None:
+def test_dsc_03_dsc_04_a_cut_shows_at_once_and_the_session_comes_back() -> None:
     async def story() -> None:
         async with pair() as (buy, sell):
             buy.cut()
@@ -214,7 +214,7 @@ def test_heartbeats_keep_an_idle_session_alive() -> None:
     run(story())
 
 
-def test_no_reconnect_after_the_peers_logout() -> None:
+def test_lgo_02_no_reconnect_after_the_peers_logout() -> None:
     async def story() -> None:
         async with pair() as (buy, sell):
             await sell.logout("closing time")
@@ -250,7 +250,7 @@ def test_a_callers_mistake_raises_and_changes_nothing() -> None:
     run(story())
 
 
-def test_messages_queued_before_connecting_leave_after_the_logon() -> None:
+def test_sch_07_sch_09_messages_queued_before_connecting_leave_after_the_logon() -> None:
     async def story() -> None:
         async with Acceptor(SELL) as venue:
             (sell,) = venue.sessions.values()

@@ -1,0 +1,174 @@
+"""`fixlab accept`: a practice counterparty on a port, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from fixlab import redact, times
+from fixlab.cli._accept_plan import Plan, plan_of
+from fixlab.errors import FixLabError
+from fixlab.journal import Journal
+from fixlab.net.acceptor import Acceptor, Refused
+from fixlab.session.events import (
+    Ended,
+    Established,
+    Event,
+    GapClosed,
+    GapNoticed,
+    Received,
+    RejectReceived,
+)
+from fixlab.session.transitions import SessionState
+from fixlab.wire.message import Message
+from fixlab.wire.tags import HEADER_TAGS, TRAILER_TAGS
+
+_JOURNAL_ROWS_MAX = 10_000  # nobody reads it here; it must not grow for weeks
+_MESSAGE_MAX = 400  # characters shown of a message
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Listen until SIGTERM or Ctrl-C, then log out of all sessions; returns 0.
+
+    2, with one line on stderr, when it cannot listen: the port is taken, a file is missing, a
+    setting makes no sense.
+    """
+    try:
+        plan = plan_of(arguments)
+        acceptor, voice = _prepare(plan, echo=arguments.echo)
+    except (FixLabError, OSError, ImportError) as error:
+        return _complain(error)
+    return asyncio.run(_serve(acceptor, voice, plan))
+
+
+def _prepare(plan: Plan, *, echo: bool) -> tuple[Acceptor, Voice]:
+    voice = Voice(echo=echo)
+    acceptor = Acceptor(
+        plan.sessions,
+        host=plan.host,
+        port=plan.port,
+        store=plan.store,
+        approve=plan.approve,
+        journal=Journal(rows_max=_JOURNAL_ROWS_MAX),
+        on_event=voice.on_event,
+        on_refused=voice.on_refused,
+        tls=plan.tls,
+    )
+    voice.acceptor = acceptor
+    return acceptor, voice
+
+
+def _complain(error: BaseException) -> int:
+    print(f"fixlab accept: {redact.printable(str(error))}", file=sys.stderr)
+    return 2
+
+
+# Listening ----------------------------------------------------------------------------
+
+
+async def _serve(acceptor: Acceptor, voice: Voice, plan: Plan) -> int:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    voice.gone = stop.set
+    loop.set_exception_handler(voice.on_error)
+    # Not `loop.add_signal_handler()`, which Windows lacks.
+    handlers = {
+        number: signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        async with acceptor:
+            for note in plan.notes:
+                voice.say(note)
+            voice.say(
+                f"listening on {plan.host}:{acceptor.port} for {plan.whom}; Ctrl-C ends it"
+            )
+            await stop.wait()
+            active = sum(s.state is SessionState.ACTIVE for s in acceptor.sessions.values())
+            voice.say(f"stopping, {active} sessions to log out")
+    except (FixLabError, OSError) as error:
+        return _complain(error)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if voice.broken is not None:
+        raise voice.broken
+    return 0
+
+
+class Voice:
+    """Says what happens, one line an event, and echoes what it is told to."""
+
+    def __init__(self, *, echo: bool) -> None:
+        self.acceptor: Acceptor | None = None
+        self.gone: Callable[[], None] = lambda: None  # what to do when nobody listens
+        self.broken: BrokenPipeError | None = None
+        self._echo = echo
+        self._clock = times.SystemClock()
+
+    def say(self, text: str) -> None:
+        """One line with the time, UTC; secrets masked, nothing that a terminal would obey."""
+        if self.broken is not None:
+            return
+        now = times.format_utc(self._clock.now()).decode()[9:]
+        try:
+            print(f"{now} {redact.printable(redact.mask(text))}", flush=True)
+        except BrokenPipeError as error:
+            self.broken = error
+            self.gone()
+
+    def on_event(self, session_id: str, event: Event) -> None:
+        assert self.acceptor is not None
+        match event:
+            case Established(heartbeat_seconds, reset):
+                caller = self.acceptor.sessions[session_id].caller
+                where = f" from {caller.address}" if caller else ""
+                both = ", both numbers back at 1" if reset else ""
+                what = f"up{where}, heartbeat every {heartbeat_seconds} s{both}"
+            case Received(message, _, poss_dup):
+                again = " again" if poss_dup else ""
+                what = f"received{again} {shown(message)}"
+            case GapNoticed(begin, end):
+                what = f"gap: {begin} to {end} are missing, asked for"
+            case GapClosed(begin, end):
+                what = f"gap closed: {begin} to {end}"
+            case RejectReceived(_, ref_seq_num, text):
+                what = f"the peer rejected {ref_seq_num}: {text}"
+            case Ended(reason, rule, _):
+                what = f"down: {reason}" + (f" ({rule})" if rule else "")
+            case _:
+                what = repr(event)
+        self.say(f"{session_id} {what}")
+        if self._echo and isinstance(event, Received):
+            self._send_back(session_id, event.message)
+
+    def _send_back(self, session_id: str, message: Message) -> None:
+        assert self.acceptor is not None
+        try:
+            self.acceptor.sessions[session_id].send_nowait(body_of(message))
+        except FixLabError as error:
+            self.say(f"{session_id} not sent back: {error}")
+
+    def on_refused(self, refused: Refused) -> None:
+        self.say(f"refused {refused.address}: {refused.reason} ({refused.rule})")
+
+    def on_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.say(f"error: {context['message']}: {context.get('exception')}")
+
+
+def shown(message: Message) -> str:
+    """A message in one line with bars, secrets masked."""
+    raw = message.raw or b""
+    text = redact.mask(raw.decode("latin-1")).replace("\x01", "|")
+    return text if len(text) <= _MESSAGE_MAX else text[:_MESSAGE_MAX] + "..."
+
+
+def body_of(message: Message) -> Message:
+    """A message to send with the same type and body, field by field."""
+    others = HEADER_TAGS | TRAILER_TAGS
+    fields = [(tag, value) for tag, value in message.fields if tag not in others]
+    return Message(message.msg_type, fields)
