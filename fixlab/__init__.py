@@ -10,8 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fixlab import panels, plots
+    from fixlab import panels, plots, stores
     from fixlab.analysis import gaps
+    from fixlab.dictionary import Dictionary, explain
     from fixlab.errors import FixLabError
     from fixlab.journal import Journal
     from fixlab.net.acceptor import Acceptor
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from fixlab.sim.loopback import Loopback
     from fixlab.stores.base import Store
     from fixlab.stores.memory import MemoryStore
+    from fixlab.stores.quickfix import FileStore
     from fixlab.stores.sqlite import SQLiteStore
     from fixlab.times import VirtualClock
     from fixlab.wire.message import Message
@@ -32,6 +34,8 @@ __version__ = "0.1.0"
 __all__ = [
     "RULES",
     "Acceptor",
+    "Dictionary",
+    "FileStore",
     "FixLabError",
     "Initiator",
     "Journal",
@@ -47,15 +51,19 @@ __all__ = [
     "Transition",
     "TransitionKind",
     "VirtualClock",
+    "explain",
     "gaps",
     "panels",
     "plots",
+    "stores",
 ]
 
-# Where each name lives; the two packages are not here, since they are their own home.
+# Where each name lives; the packages are not here, since they are their own home.
 _HOMES = {
     "RULES": "rules",
     "Acceptor": "net.acceptor",
+    "Dictionary": "dictionary",
+    "FileStore": "stores.quickfix",
     "FixLabError": "errors",
     "Initiator": "net.initiator",
     "Journal": "journal",
@@ -71,6 +79,7 @@ _HOMES = {
     "Transition": "session.transitions",
     "TransitionKind": "session.transitions",
     "VirtualClock": "times",
+    "explain": "dictionary",
     "gaps": "analysis",
 }
 

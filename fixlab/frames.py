@@ -327,7 +327,223 @@ FLIGHTS = Schema(
     ),
 )
 
-SCHEMAS = {schema.name: schema for schema in (TRANSITIONS, GAPS, FLIGHTS)}
+STORE_LAYOUTS = (
+    "quickfix",
+    "quickfixj",
+    "quickfixj_cached",
+    "quickfixn",
+    "quickfixgo",
+    "fixlab",
+    "sql",
+)
+
+STORES = Schema(
+    name="stores",
+    title="one row for each session that a store holds",
+    columns=(
+        Column(
+            name="session",
+            dtype="category",
+            meaning="Session.id; the prefix of its files where that is ambiguous",
+        ),
+        Column(
+            name="layout",
+            dtype="category",
+            meaning="whose way of writing a store it is",
+            categories=STORE_LAYOUTS,
+        ),
+        Column(
+            name="next_out",
+            dtype="Int64",
+            missing="NA when unreadable",
+            meaning="NextNumOut",
+        ),
+        Column(
+            name="next_in", dtype="Int64", missing="NA when unreadable", meaning="NextNumIn"
+        ),
+        Column(
+            name="created",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT when not known",
+            meaning="when both counters were last 1",
+        ),
+        Column(name="messages", dtype="int64", unit="messages", meaning="stored"),
+        Column(
+            name="application",
+            dtype="int64",
+            unit="messages",
+            meaning="of these, no admin messages: what a ResendRequest brings back",
+        ),
+        Column(
+            name="first",
+            dtype="Int64",
+            missing="NA without messages",
+            meaning="lowest number stored",
+        ),
+        Column(
+            name="last",
+            dtype="Int64",
+            missing="NA without messages",
+            meaning="highest number stored",
+        ),
+        Column(
+            name="holes",
+            dtype="int64",
+            unit="numbers",
+            meaning="below NextNumOut without a message; 0 when no message is kept at all",
+        ),
+        Column(
+            name="problems", dtype="int64", meaning="rows of `problems` that are no mere note"
+        ),
+    ),
+)
+
+STORED = Schema(
+    name="stored",
+    title="one row for each message that a store keeps for a resend",
+    columns=(
+        Column(name="session", dtype="category", meaning="as in `stores`"),
+        Column(name="msg_seq_num", dtype="int64", meaning="the number it is stored under"),
+        Column(
+            name="msg_type",
+            dtype="category",
+            missing='"" when unreadable',
+            meaning="MsgType(35)",
+        ),
+        Column(
+            name="name",
+            dtype="category",
+            missing='"" when no version of FIX defines the type',
+            meaning="name of that type",
+        ),
+        Column(
+            name="sending_time",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT when unreadable",
+            meaning="SendingTime(52)",
+        ),
+        Column(name="poss_dup", dtype="bool", meaning="PossDupFlag(43) is Y"),
+        Column(name="poss_resend", dtype="bool", meaning="PossResend(97) is Y"),
+        Column(
+            name="admin",
+            dtype="bool",
+            meaning="of the session layer: gap-filled, never sent again (RSP-02)",
+        ),
+        Column(name="length", dtype="int64", unit="bytes", meaning="of the whole message"),
+        Column(
+            name="offset",
+            dtype="Int64",
+            unit="bytes",
+            missing="NA in a database",
+            meaning="where it begins in the body",
+        ),
+        Column(name="valid", dtype="bool", meaning="nothing is wrong with it"),
+        Column(
+            name="defect", dtype="str", missing='"" when valid', meaning="what is wrong with it"
+        ),
+    ),
+)
+
+PROBLEM_LEVELS = ("error", "warning", "note")
+PROBLEM_CODES = (
+    "counters_unreadable",
+    "created_unknown",
+    "created_late",
+    "stored_ahead",
+    "hole",
+    "nothing_stored",
+    "other_number",
+    "other_session",
+    "garbled",
+    "body_short",
+    "index_damaged",
+    "replaced",
+    "unindexed",
+    "unfinished",
+)
+
+STORE_PROBLEMS = Schema(
+    name="store_problems",
+    title="one row for each thing in a store that does not fit the rest",
+    columns=(
+        Column(name="session", dtype="category", meaning="as in `stores`"),
+        Column(
+            name="level",
+            dtype="category",
+            meaning="error: contradicts itself; warning: a resend may lose something; note",
+            categories=PROBLEM_LEVELS,
+        ),
+        Column(
+            name="code",
+            dtype="category",
+            meaning="what kind of problem",
+            categories=PROBLEM_CODES,
+        ),
+        Column(
+            name="begin_seq_no",
+            dtype="Int64",
+            missing="NA without numbers",
+            meaning="first number it is about",
+        ),
+        Column(
+            name="end_seq_no",
+            dtype="Int64",
+            missing="NA without numbers",
+            meaning="last number it is about, inclusive",
+        ),
+        Column(name="what", dtype="str", meaning="what was found, and what was expected"),
+        Column(name="where", dtype="str", meaning="file, and byte or row"),
+    ),
+)
+
+EDIT_EFFECTS = ("stops", "lost", "twice", "resent", "filled", "asked", "note")
+
+STORE_EDIT = Schema(
+    name="store_edit",
+    title="one row for each consequence of a change of a store's counters",
+    columns=(
+        Column(
+            name="counter",
+            dtype="category",
+            meaning="which change it follows from",
+            categories=("next_out", "next_in"),
+        ),
+        Column(
+            name="effect",
+            dtype="category",
+            meaning="the session stops; messages are lost, come twice, are sent again, "
+            "are gap-filled, are asked for",
+            categories=EDIT_EFFECTS,
+        ),
+        Column(
+            name="begin_seq_no",
+            dtype="Int64",
+            missing="NA without a range",
+            meaning="first number it is about",
+        ),
+        Column(
+            name="end_seq_no",
+            dtype="Int64",
+            missing="NA without a range",
+            meaning="last number it is about, inclusive",
+        ),
+        Column(name="count", dtype="int64", unit="numbers", meaning="how many of them"),
+        Column(
+            name="rule",
+            dtype="category",
+            missing='"" without a rule',
+            meaning="id of the rule that makes it so, as in fixlab.RULES",
+        ),
+        Column(name="text", dtype="str", meaning="the consequence in words"),
+    ),
+)
+
+SCHEMAS = {
+    schema.name: schema
+    for schema in (TRANSITIONS, GAPS, FLIGHTS, STORES, STORED, STORE_PROBLEMS, STORE_EDIT)
+}
 
 
 def check(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:

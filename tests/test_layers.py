@@ -12,17 +12,21 @@ PACKAGE = ROOT / "fixlab"
 
 # Unit -> what it may import from fixlab, by unit or module. A unit is a top-level module or a
 # package, which may always import from itself.
-LAYER_0 = ("errors", "times", "rules", "redact")
+LAYER_0 = ("errors", "times", "rules", "redact", "facts")
 # Names of the values in a frame's columns: no behaviour, so readers of frames may use them.
 VOCABULARY = ("session.transitions", "wire.tags")
 LAYER_2 = (*LAYER_0, "wire", "dictionary", "stores")
 LAYER_4 = (*LAYER_2, "session", "frames", "journal", "loss")
-BELOW_PANELS = (*LAYER_4, "sim", "net", "logs", "analysis", "conformance", "plots")
+BELOW_PANELS = (
+    *(*LAYER_4, "sim", "net", "sql", "logs"),
+    *("analysis", "conformance", "surgeon", "plots"),
+)
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "errors": (),
     "rules": (),
     "times": ("errors",),
     "redact": ("errors",),
+    "facts": ("errors",),
     "wire": LAYER_0,
     "dictionary": (*LAYER_0, "wire"),
     "stores": LAYER_0,
@@ -35,22 +39,50 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "logs": (*LAYER_0, "wire.tags", "frames"),
     "analysis": (*LAYER_0, "frames", *VOCABULARY),
     "conformance": (*LAYER_4, "sim", "net", "logs"),
+    "sql": (*LAYER_2, "session"),
+    "surgeon": (*LAYER_0, "wire", "stores", "frames"),
     "plots": (*LAYER_0, "frames", "analysis", *VOCABULARY),
     "panels": BELOW_PANELS,
     "cli": BELOW_PANELS,
     "__main__": ("cli",),
 }
-EXTRA = {"analysis/_replay.py": ("session",)}
+EXTRA = {
+    "analysis/_replay.py": ("session",),
+    # Names what lives in the surgeon, and loads it on first use.
+    "stores/__init__.py": ("surgeon",),
+}
 FRAMES = ("pandas", "numpy")
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
-        ("frames", "journal", "loss", "sim", "net", "logs", "analysis", "conformance"), FRAMES
+        (
+            "frames",
+            "journal",
+            "loss",
+            "sim",
+            "net",
+            "logs",
+            "analysis",
+            "conformance",
+            "surgeon",
+        ),
+        FRAMES,
     ),
+    "sql": ("sqlalchemy",),
     "plots": (*FRAMES, "matplotlib"),
     "panels": (*FRAMES, "matplotlib", "ipywidgets", "anywidget", "traitlets", "IPython"),
     "cli": (*FRAMES, "matplotlib"),
 }
-BARE_UNITS = ("errors", "times", "rules", "redact", "wire", "dictionary", "stores", "session")
+BARE_UNITS = (
+    "errors",
+    "times",
+    "rules",
+    "redact",
+    "facts",
+    "wire",
+    "dictionary",
+    "stores",
+    "session",
+)
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if "_notebooks" not in p.parts)
 NAMES = [path.relative_to(PACKAGE).as_posix() for path in MODULES]
 

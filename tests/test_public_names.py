@@ -14,6 +14,8 @@ HEAVY = ("pandas", "numpy", "matplotlib", "ipywidgets", "IPython", "asyncio", "s
 
 NAMES = {
     "Acceptor": "fixlab.net.acceptor",
+    "Dictionary": "fixlab.dictionary",
+    "FileStore": "fixlab.stores.quickfix",
     "FixLabError": "fixlab.errors",
     "Initiator": "fixlab.net.initiator",
     "Journal": "fixlab.journal",
@@ -30,9 +32,10 @@ NAMES = {
     "Transition": "fixlab.session.transitions",
     "TransitionKind": "fixlab.session.transitions",
     "VirtualClock": "fixlab.times",
+    "explain": "fixlab.dictionary",
     "gaps": "fixlab.analysis",
 }
-PACKAGES = ("panels", "plots")
+PACKAGES = ("panels", "plots", "stores")
 
 
 def exists(module: str) -> bool:

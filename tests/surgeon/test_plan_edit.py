@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixlab.errors import ConfigError, StoreError
+from fixlab.frames import STORE_EDIT, STORED, check
+from fixlab.rules import RULES
+from fixlab.stores import FileStore, SQLiteStore
+from fixlab.surgeon import EditPlan, inspect, plan_edit
+from tests.stores.layouts import (
+    PREFIX,
+    SESSION,
+    history,
+    message,
+    write_quickfix,
+    write_quickfixj,
+)
+from tests.surgeon.test_inspect import write_fixlab
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A store of 260 messages: a Logon, 194 orders and 65 Heartbeats."""
+    write_quickfix(tmp_path, history(260), 261, 301)
+    return tmp_path
+
+
+def rows(plan: EditPlan) -> list[tuple[Any, ...]]:
+    columns = ["counter", "effect", "begin_seq_no", "end_seq_no", "rule"]
+    return [tuple(row) for row in plan.table[columns].itertuples(index=False)]
+
+
+def text_of(plan: EditPlan, effect: str) -> str:
+    (found,) = plan.table.loc[plan.table["effect"] == effect, "text"]
+    return str(found)
+
+
+# --- what it says -----------------------------------------------------------------------
+
+
+def test_seq_03_a_lowered_next_out_makes_the_peer_log_out(folder: Path) -> None:
+    plan = plan_edit(folder, next_out=212)
+    check(plan.table, STORE_EDIT)
+    check(plan.affected, STORED)
+    assert (plan.before, plan.after) == ((261, 301), (212, 301))
+    assert rows(plan) == [
+        ("next_out", "stops", 212, 260, "SEQ-03"),
+        ("next_out", "note", 212, 260, "SEQ-15"),
+        ("next_out", "lost", 212, 260, "RSP-01"),
+    ]
+    assert list(plan.table["count"]) == [49, 49, 49]
+    assert "expects 261, will see MsgSeqNum too low (212)" in text_of(plan, "stops")
+    assert text_of(plan, "lost").endswith("36 NewOrderSingle (35=D).")
+    assert list(plan.affected["msg_seq_num"]) == list(range(212, 261))
+
+
+def test_seq_05_a_raised_next_out_makes_the_peer_ask(tmp_path: Path) -> None:
+    # An earlier edit left messages behind; 220 to 229 are missing.
+    stored = [(seq, raw) for seq, raw in history(260) if not 220 <= seq < 230]
+    write_quickfix(tmp_path, stored, 212, 301)
+    plan = plan_edit(tmp_path, next_out=261)
+    assert rows(plan) == [
+        ("next_out", "asked", 212, 260, "SEQ-05"),
+        ("next_out", "resent", 212, 260, "RSP-01"),
+        ("next_out", "filled", 212, 260, "RSP-02"),
+    ]
+    assert "too high (261) and ask for 212 to 260" in text_of(plan, "asked")
+    orders = sum(b"35=D" in raw for seq, raw in stored if seq >= 212)
+    admin = sum(b"35=0" in raw for seq, raw in stored if seq >= 212)
+    assert f"{orders} application messages in the store" in text_of(plan, "resent")
+    assert (
+        text_of(plan, "filled") == f"{49 - orders} numbers will be gap-filled: {admin} of "
+        f"admin messages and 10 without a stored message."
+    )
+
+
+def test_rrq_01_a_lowered_next_in_asks_for_what_was_processed(folder: Path) -> None:
+    plan = plan_edit(folder, next_in=212)
+    assert rows(plan) == [
+        ("next_in", "asked", 212, 300, "RRQ-01"),
+        ("next_in", "twice", 212, 300, "SEQ-11"),
+    ]
+    assert "we will ask for 212 to 300 with a ResendRequest" in text_of(plan, "asked")
+
+
+def test_seq_03_a_raised_next_in_never_asks_for_what_lies_between(folder: Path) -> None:
+    plan = plan_edit(folder, next_in=310)
+    assert rows(plan) == [
+        ("next_in", "stops", 301, 309, "SEQ-03"),
+        ("next_in", "lost", 301, 309, "RRQ-01"),
+    ]
+    assert "Messages 301 to 309 of the peer will never be asked for" in text_of(plan, "lost")
+
+
+def test_sch_06_both_at_1_is_a_reset_by_one_side(folder: Path) -> None:
+    plan = plan_edit(folder, next_out=1, next_in=1)
+    assert rows(plan)[-1] == ("next_out", "note", 1, 1, "SCH-06")
+
+
+def test_no_change_has_no_consequence(folder: Path) -> None:
+    plan = plan_edit(folder, next_out=261)
+    assert plan.table.empty
+    assert str(plan).endswith("Nothing changes.")
+
+
+@pytest.mark.parametrize("numbers", [(1, 1), (5, 400), (400, 5), (260, 300), (262, 302)])
+def test_every_rule_it_names_is_a_rule(folder: Path, numbers: tuple[int, int]) -> None:
+    plan = plan_edit(folder, next_out=numbers[0], next_in=numbers[1])
+    assert set(plan.table["rule"]) <= set(RULES)
+    assert all(len(line) <= 100 for line in str(plan).splitlines())
+    assert plan.to_frame() is plan.table
+
+
+def test_it_reads_well(folder: Path) -> None:
+    plan = plan_edit(folder, next_out=212, session=SESSION)
+    assert repr(plan) == (
+        f"<EditPlan for {SESSION}: NextNumOut 261 -> 212, NextNumIn stays 301, 3 consequences>"
+    )
+    assert str(plan).startswith(
+        f"{SESSION} in {PREFIX}\n  NextNumOut 261 -> 212\n  NextNumIn stays 301\n"
+    )
+    assert "<td>212 to 260</td><td>SEQ-03</td>" in plan._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({}, "nothing to change: give next_out or next_in"),
+        ({"next_out": 0}, "next_out must be a whole number from 1, found 0"),
+        ({"next_in": True}, "next_in must be a whole number from 1, found True"),
+        ({"next_in": "7"}, "next_in must be a whole number from 1, found '7'"),
+        ({"next_out": 5, "session": "FIX.4.4:A->B"}, "no store of session FIX.4.4:A->B"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused(
+    folder: Path, given: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ConfigError, match=says):
+        plan_edit(folder, **given)
+
+
+def test_one_of_several_stores_must_be_named(folder: Path) -> None:
+    write_quickfix(folder, [(1, message(1, names="49=A|56=B"))], 2, 2, prefix="FIX.4.4-A-B")
+    with pytest.raises(ConfigError, match=r"holds 2 stores; say which session, one of FIX"):
+        plan_edit(folder, next_out=5)
+    assert plan_edit(folder, next_out=5, session="FIX.4.4:A->B").before == (2, 2)
+
+
+# --- what it does -----------------------------------------------------------------------
+
+
+def test_apply_writes_the_counters_and_keeps_a_copy(folder: Path) -> None:
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    backup = plan_edit(folder, next_out=212, next_in=7).apply()
+    assert backup == folder / f"{PREFIX}.backup-1"
+    assert {path.name: path.read_bytes() for path in backup.iterdir()} == before
+    after = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    assert after == before | {f"{PREFIX}.seqnums": b"%020d : %020d" % (212, 7)}
+    with FileStore(folder) as store:
+        assert (store.peek_out(), store.current_in()) == (212, 7)
+    assert plan_edit(folder, next_out=213).apply().name == f"{PREFIX}.backup-2"
+    assert len(inspect(folder).sessions) == 1, "a backup is no store of its own"
+
+
+def test_apply_keeps_ten_digits(tmp_path: Path) -> None:
+    write_quickfix(tmp_path, history(5), 6, 6, width=10)
+    plan_edit(tmp_path, next_out=9).apply()
+    assert (tmp_path / f"{PREFIX}.seqnums").read_bytes() == b"0000000009 : 0000000006"
+
+
+def test_unreadable_counters_are_repaired_with_both_numbers(tmp_path: Path) -> None:
+    write_quickfix(tmp_path, history(5), 6, 6)
+    (tmp_path / f"{PREFIX}.seqnums").write_bytes(b"00000")
+    with pytest.raises(ConfigError, match="so both next_out and next_in are needed"):
+        plan_edit(tmp_path, next_out=6)
+    plan = plan_edit(tmp_path, next_out=6, next_in=9)
+    assert rows(plan) == [
+        ("next_out", "note", 6, 6, "SEQ-13"),
+        ("next_in", "note", 9, 9, "SEQ-13"),
+    ]
+    assert "NextNumOut unreadable -> 6" in str(plan)
+    plan.apply()
+    with FileStore(tmp_path) as store:
+        assert (store.peek_out(), store.current_in()) == (6, 9)
+
+
+def test_apply_works_on_a_store_of_fixlab(tmp_path: Path) -> None:
+    path = tmp_path / "session.db"
+    write_fixlab(path, history(5), 6, 9)
+    backup = plan_edit(path, next_out=3, next_in=4).apply()
+    assert backup == tmp_path / "session.db.backup-1"
+    with SQLiteStore(path) as store:
+        assert (store.peek_out(), store.current_in(), store.session) == (3, 4, SESSION)
+        assert len(list(store.sent(1, 99))) == 5
+    with SQLiteStore(backup) as store:
+        assert (store.peek_out(), store.current_in()) == (6, 9)
+        assert list(store.sent(1, 99)) == history(5)
+
+
+def test_lost_counters_of_a_store_of_fixlab_are_repaired(tmp_path: Path) -> None:
+    path = tmp_path / "session.db"
+    write_fixlab(path, history(5), 6, 9)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DELETE FROM state")
+        database.commit()
+    plan_edit(path, next_out=6, next_in=9).apply()
+    with SQLiteStore(path) as store:
+        assert (store.peek_out(), store.current_in()) == (6, 9)
+
+
+def test_a_store_in_use_is_not_changed(folder: Path, tmp_path: Path) -> None:
+    plan = plan_edit(folder, next_out=212)
+    with (
+        FileStore(folder) as store,
+        pytest.raises(StoreError, match="another FileStore of this very process"),
+    ):
+        plan.apply()
+    assert store.path == folder / PREFIX
+    path = tmp_path / "session.db"
+    write_fixlab(path, history(5), 6, 9)
+    plan = plan_edit(path, next_out=3)
+    with SQLiteStore(path) as used, pytest.raises(StoreError, match="is in use"):
+        plan.apply()
+    assert not list(tmp_path.glob("*.backup-*"))
+    with SQLiteStore(path) as used:
+        assert used.peek_out() == 6
+
+
+def test_a_store_that_moved_on_is_not_changed(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "session.db"
+    write_fixlab(path, history(5), 6, 9)
+    plans = [plan_edit(folder / PREFIX, next_out=212), plan_edit(path, next_out=3)]
+    for store in (FileStore(folder), SQLiteStore(path)):
+        with store:
+            store.observed_in(500)
+            store.commit()
+    for plan in plans:
+        with pytest.raises(StoreError, match="was changed since the plan was made; plan again"):
+            plan.apply()
+    assert not list(tmp_path.glob("*.backup-*"))
+    assert not list(tmp_path.glob("*.lock"))
+
+
+def test_a_plan_is_applied_once(folder: Path) -> None:
+    plan = plan_edit(folder, next_out=212)
+    plan.apply()
+    with pytest.raises(StoreError, match="was changed since"):
+        plan.apply()
+
+
+def test_a_store_whose_owner_was_killed_is_tidied_first(folder: Path) -> None:
+    store = FileStore(folder)
+    lock = (folder / f"{PREFIX}.lock").read_bytes()
+    store.close()
+    (folder / f"{PREFIX}.lock").write_bytes(lock)
+    plan = plan_edit(folder, next_out=212)
+    with pytest.raises(StoreError, match=r"its last owner was killed\. Open and close it once"):
+        plan.apply()
+    FileStore(folder).close()
+    plan_edit(folder, next_out=212).apply()
+
+
+def test_a_layout_that_is_only_read_says_so(tmp_path: Path) -> None:
+    write_quickfixj(tmp_path, history(5), 6, 9)
+    plan = plan_edit(tmp_path, next_out=3)
+    assert rows(plan)[0][1] == "stops"
+    with pytest.raises(
+        StoreError, match=r"only reads stores of layout quickfixj; .*NextNumOut 3"
+    ):
+        plan.apply()
