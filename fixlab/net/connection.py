@@ -15,6 +15,7 @@ from typing import Protocol
 from fixlab.net.tls import explain
 
 _HIGH_WATER = 1 << 18  # bytes the transport may hold before `paused` asks senders to wait
+_READ_BYTES = 1 << 16  # most bytes worked through before the event loop serves others
 _LINGER_SECONDS = 5.0  # for the last bytes of a connection that is let go of
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: close by reset, drop what waits
 
@@ -38,8 +39,12 @@ class Pump(Protocol):
         """The transport is gone."""
 
 
-class Connection(asyncio.Protocol):
-    """One transport of one driver; becomes inert when the driver lets go of it."""
+class Connection(asyncio.BufferedProtocol):
+    """One transport of one driver; becomes inert when the driver lets go of it.
+
+    It reads into a buffer of its own size: a full read of asyncio's, four times as large, would
+    keep the event loop from everybody else for too long while messages are worked through.
+    """
 
     def __init__(self, driver: Pump, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -51,6 +56,7 @@ class Connection(asyncio.Protocol):
         self._stall: asyncio.TimerHandle | None = None
         self._stall_mark = 0
         self._written = 0  # bytes handed to the transport so far
+        self._read = memoryview(bytearray(_READ_BYTES))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A fresh transport: the driver starts its session over it."""
@@ -65,9 +71,12 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=_HIGH_WATER)
         no_delay(transport)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._read
+
+    def buffer_updated(self, nbytes: int) -> None:
         if self._driver is not None:
-            self._driver.received(data)
+            self._driver.received(bytes(self._read[:nbytes]))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.error = exc
