@@ -47,7 +47,7 @@ def test_pictures_and_files_named_here_exist() -> None:
 
 def test_the_examples_run_as_they_stand() -> None:
     examples = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
-    assert len(examples) == 2
+    assert len(examples) == 3
     for example in examples:
         code = compile(example, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         names: dict[str, object] = {}
