@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -162,16 +162,24 @@ class SessionConfig:
         self._check_recovery()
 
     def __repr__(self) -> str:
-        """As a dataclass shows itself, but without what is secret in `logon_fields`."""
+        """What differs from the defaults; secrets in `logon_fields` are masked."""
         shown = []
         for one in fields(self):
             value = getattr(self, one.name)
+            if not one.repr or value == self._default(one):
+                continue
             if one.name == "logon_fields":
                 # `mask` also knows the tags that `redact.hide` was given.
                 value = tuple((t, redact.mask(f"{t}={v}").partition("=")[2]) for t, v in value)
-            if one.repr:
-                shown.append(f"{one.name}={value!r}")
+            shown.append(f"{one.name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _default(self, setting: Field[Any]) -> object:
+        if setting.default_factory is not MISSING:
+            return setting.default_factory()
+        if setting.default is FROM_PROFILE:
+            return getattr(self.habits, setting.name)
+        return setting.default
 
     @classmethod
     def from_cfg(
@@ -365,6 +373,11 @@ class SessionConfig:
             # RSP-02: who resent a Logon or a ResendRequest would start all over.
             raise ConfigError(
                 f"gap_fill_types must hold 0, 1, 2, 4, 5 and A; missing {', '.join(missing)}"
+            )
+        if self.dictionary is not None and self.dictionary.version != self.begin_string:
+            raise ConfigError(
+                f"dictionary is for {self.dictionary.version}, expected one for "
+                f"{self.begin_string}, the session's begin_string"
             )
         if self.early_messages == "drop" and self.resend_range == "exact":
             raise ConfigError(

@@ -10,29 +10,35 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
-from fixlab import redact
+from fixlab import redact, times
 from fixlab.errors import MessageError
 from fixlab.session.config import SessionConfig
-from fixlab.session.events import Event
+from fixlab.session.events import Dropped, Event
 from fixlab.session.fastpath import usual_messages
-from fixlab.session.inbound import Fault, Head
+from fixlab.session.inbound import Fault, Head, check_content
 from fixlab.session.lifecycle import NEXT_STATES
 from fixlab.session.liveness import Pulse
-from fixlab.session.outbound import REPLAY_BYTES, Composer, Replay, reject_body
+from fixlab.session.outbound import REPLAY_BYTES, Replay, composer_of, refusal
 from fixlab.session.recovery import Gap, Recovery
 from fixlab.session.transitions import Role, SessionState, Transition, TransitionKind
+from fixlab.session.validation import check_dictionary, check_supported
 from fixlab.stores.base import Store
 from fixlab.stores.memory import MemoryStore
-from fixlab.wire.framer import Framer
+from fixlab.wire.framer import Framer, LooseFramer
 from fixlab.wire.message import Message
 from fixlab.wire.tags import ADMIN_TYPES, REJECT, TEST_REQUEST
 
 _S, _K = SessionState, TransitionKind
 _TEXT_MAX = 200  # characters of a peer's Text(58) that a transition keeps
 _TESTS_MAX = 16  # own TestRequests remembered while unanswered
+_FLOOD_PER_SECOND = 10  # HBT-13: more TestRequests than this within a second are logged
 
 # A named tuple without the cost of its keyword-friendly constructor.
 row: Any = tuple.__new__
+
+
+def _forget(number: int, raw: bytes) -> None:
+    """What `save_sent` is to a session that keeps numbers only."""
 
 
 class Output(NamedTuple):
@@ -53,29 +59,41 @@ class Core(ABC):
         self.store: Store = MemoryStore() if store is None else store
         self.id = config.session_id
         self._state = _S.DISCONNECTED
-        self._compose = Composer(config)
+        self._compose = composer_of(config, lambda: self._next_in - 1)
         self._usual = usual_messages(config)
         # FRM-13: the peer must be able to take the message's replay, too.
         self._bytes_max = config.message_bytes_max - REPLAY_BYTES
-        self._framer = Framer(config.message_bytes_max)
+        self._send_max = self._bytes_max
+        self._framer = self._new_framer()
+        self._warnings: list[tuple[str, str]] = []  # rule and text of rows still to be written
+        # RSP-11: who keeps no messages answers every request by gap fill.
+        self._save_sent = self.store.save_sent if config.persist_messages else _forget
+        self._refusing = False  # an answer to a message of the peer's is being written
         self._read_store()
         self._recovery = Recovery(config.held_max)
         self._replays: list[Replay] = []  # under way first, then those that wait
         self._step = -1
         self._begin_connection(0)
         self._reset_next_logon = False
+        self._queued_from: int | None = None  # first number QUEUED since the last Logon
+        self._dated: int | None = None  # when the last connection began (SCH-02)
         self._begin_step(0, count=False)
 
     def _begin_connection(self, now: int) -> None:
         """What no connection inherits from the one before it (DSC-03, RRQ-09)."""
-        self._framer = Framer(self.config.message_bytes_max)
+        self._framer = self._new_framer()
         self._recovery.clear()
         self._replays.clear()
         self._pulse = Pulse.of(self.config, self.config.heartbeat_seconds)
         self._entered = now  # when the current state began
         self._sent_at = self._received_at = now
         self._probed_at: int | None = None
-        self._tests: dict[str, int] = {}  # own TestRequests, when they left
+        self._tests: list[tuple[str, int]] = []  # own TestRequests: TestReqID, when it left
+        self._flood = (now, 0)  # HBT-13: since when, and how many TestRequests came
+        self._closes_at: int | None = None  # SCH-05: when the schedule ends this session
+        self._logon_number = 0  # MsgSeqNum(34) of the own Logon
+        self._established = False  # the Logon exchange was completed
+        self._send_max = self._bytes_max  # FRM-13: less when the peer's Logon says so
         self._unsent_from: int | None = None  # first number QUEUED on this connection
         self._asked = (0, 0, 0)  # the last ResendRequest's range, and how often in a row
         self._reset_test: str | None = None  # TestReqID whose answer lets a reset start
@@ -86,6 +104,10 @@ class Core(ABC):
         self._peer_logout: tuple[int, int] | None = None  # an early Logout: number, when
         self._peer_words = ""  # Text(58) of the Logout that the peer sent
         self._sent_reset = False  # own Logon of this connection carried 141=Y
+
+    def _new_framer(self) -> Framer:
+        exact = self.config.check_length_and_checksum
+        return (Framer if exact else LooseFramer)(self.config.message_bytes_max)
 
     def _read_store(self) -> None:
         """Take both numbers from the store: while disconnected it may be edited or restored."""
@@ -220,6 +242,14 @@ class Core(ABC):
             text=text,
             state=state,
         )
+        if self._warnings:
+            self._write_warnings(head)
+
+    def _write_warnings(self, head: Head) -> None:
+        """Rows for what was wrong with a message that is processed all the same."""
+        for rule, text in self._warnings:
+            self._note(_K.WARNED, rule, head, text=self._safe(text))
+        self._warnings.clear()
 
     # Sending ----------------------------------------------------------------------------
 
@@ -253,29 +283,41 @@ class Core(ABC):
         )
 
     def _stored(
-        self, msg_type: str, number: int, header: bytes, body: bytes, now: int
+        self,
+        msg_type: str,
+        number: int,
+        header: bytes,
+        body: bytes,
+        now: int,
     ) -> bytes:
         """The wire bytes of a new message, its number allocated and itself in the store."""
         raw = self._compose.message(msg_type.encode("latin-1"), number, header, body, now)
-        if len(raw) > self._bytes_max and msg_type not in ADMIN_TYPES:  # answers never raise
+        if len(raw) > self._send_max and not (msg_type in ADMIN_TYPES or self._refusing):
+            # An answer of the session's own never raises.
+            own = self._send_max == self._bytes_max
+            limit = "message_bytes_max" if own else "the peer's MaxMessageSize(383)"
             raise MessageError(
-                f"a message of {len(raw)} bytes exceeds {self._bytes_max}: message_bytes_max "
-                f"{self.config.message_bytes_max} less {REPLAY_BYTES} that a replay adds"
+                f"a message of {len(raw)} bytes exceeds {self._send_max}: {limit} "
+                f"{self._send_max + REPLAY_BYTES} less {REPLAY_BYTES} that a replay adds"
             )
         store = self.store
         allocated = store.next_out()
         assert allocated == number, f"store allocated {allocated}, session expected {number}"
-        store.save_sent(number, raw)
+        self._save_sent(number, raw)
         return raw
 
     def _queue(self, msg_type: str, header: bytes, body: bytes) -> None:
-        """Number and store a message that cannot leave now (SCH-07)."""
+        """Number and store a message that cannot leave now (LGN-04, SCH-07)."""
         if self._state is _S.DISCONNECTED:
             self._read_store()
         number = self._next_out
-        self._stored(msg_type, number, header, body, self._now)
+        raw = self._stored(msg_type, number, header, body, self._now)
+        if not self.config.persist_messages:
+            self.store.save_sent(number, raw)  # RSP-11: what has yet to leave is kept
         if self._unsent_from is None and self._state in (_S.LOGON_SENT, _S.ACTIVE):
             self._unsent_from = number
+        if self._queued_from is None and self._state is not _S.ACTIVE:
+            self._queued_from = number
         rule = "RSP-15" if self._state is _S.ACTIVE else "SCH-07"
         text = "stored; leaves after the replay" if self._replays else "stored; not logged on"
         self._note(
@@ -288,8 +330,7 @@ class Core(ABC):
 
     def _send_test(self, test_req_id: str | None, rule: str) -> str:
         if test_req_id is None:
-            # HBT-08: unique for each probe; the number it travels under is.
-            test_req_id = f"{self.config.sender_comp_id}-{self._next_out}"
+            test_req_id = self.config.test_req_id or self._unique_id()
         wire = test_req_id.encode("latin-1", "ignore")
         if len(wire) != len(test_req_id) or b"\x01" in wire or not 0 < len(wire) <= _TEXT_MAX:
             # Anything else would come back as another text, and the answer not be known.
@@ -298,17 +339,91 @@ class Core(ABC):
                 f"found {test_req_id[:50]!r}"
             )
         if len(self._tests) >= _TESTS_MAX:
-            del self._tests[next(iter(self._tests))]
-        self._tests[test_req_id] = self._now
+            del self._tests[0]
+        self._tests.append((test_req_id, self._now))
         self._send_new(TEST_REQUEST, b"112=%b\x01" % wire, rule, text=self._safe(test_req_id))
         return test_req_id
 
+    def _unique_id(self) -> str:
+        """HBT-08: a TestReqID unique for each probe, as the number it travels under is."""
+        return f"{self.config.sender_comp_id}-{self._next_out}"
+
+    def _test_answered(self, test_req_id: str) -> int | None:
+        """When the oldest TestRequest with this id left, no longer waited for; or None.
+
+        HBT-07: a fixed id may be out more than once; answers come in the order of the requests.
+        """
+        for index, (waiting, left) in enumerate(self._tests):
+            if waiting == test_req_id:
+                del self._tests[index]
+                return left
+        return None
+
+    def _watch_flood(self) -> None:
+        """HBT-13: every TestRequest is answered; too many within a second leave one row."""
+        since, count = self._flood
+        if self._now - since >= times.NANOSECONDS:
+            since, count = self._now, 0
+        self._flood = (since, count + 1)
+        if count == _FLOOD_PER_SECOND:
+            text = f"more than {_FLOOD_PER_SECOND} TestRequests within a second"
+            self._note(_K.STATE, "HBT-13", text=text)
+
+    # Starting over ----------------------------------------------------------------------
+
+    def _reset_both(self, rule: str, head: Head | None = None, *, used_out: int = 0) -> None:
+        """Both counters to 1, store emptied; `used_out` numbers of ours count already."""
+        self._drop_queued()
+        self.store.reset(self._now)
+        for _ in range(used_out):
+            self.store.next_out()
+        self._note(
+            _K.RESET_BOTH,
+            rule,
+            head,
+            next_in=1,
+            next_out=1 + used_out,
+            gap=self._recovery.gap_ordinal,
+        )
+        self._recovery.clear()
+
+    def _drop_queued(self) -> None:
+        """SCH-04: what is queued has no place in the new numbers; it is not lost in silence."""
+        first = self._unsent_from if self._state is _S.ACTIVE else self._queued_from
+        self._unsent_from = self._queued_from = None
+        if first is None:
+            return
+        last = self._next_out - 1
+        self._note(
+            _K.IGNORED, "SCH-04", begin=first, end=last, text="queued, dropped by the reset"
+        )
+        self._events.append(Dropped(first, last))
+
+    def _content_fault(self, message: Message, head: Head) -> Fault | None:
+        """The first rule that the contents of a message break (HDR-00, REJ-22).
+
+        What a dictionary only warns of is noted for a row and not returned.
+        """
+        config = self.config
+        fault = check_dictionary(message, config)
+        if fault is not None and (config.validation == "warn" or head.msg_type == REJECT):
+            # REJ-19: what is wrong with a Reject is told to nobody but the journal.
+            self._warn(fault)
+            fault = None
+        return fault or check_content(message, head, config) or check_supported(head, config)
+
+    def _warn(self, fault: Fault) -> None:
+        """Remember what would have been rejected; its row follows that of the message."""
+        self._warnings.append((fault.rule, f"warn only: {fault.text}"))
+
     def _reject(self, head: Head, fault: Fault) -> None:
-        """Reject(3), unless it would answer a Reject (REJ-19)."""
+        """Reject(3) or BusinessMessageReject(j), unless it would answer a Reject (REJ-19)."""
         if head.msg_type == REJECT or head.number is None:
             return
-        body = reject_body(head.number, head.msg_type, fault, self.config.begin_string)
-        self._send_new(REJECT, body, fault.rule, text=self._safe(fault.text))
+        msg_type, body, text = refusal(head.number, head.msg_type, fault, self.config)
+        self._refusing = True
+        self._send_new(msg_type, body, fault.rule, text=self._safe(text))
+        self._refusing = False
 
     def _safe(self, text: str) -> str:
         """A peer's words, fit to be kept: short, visible, the session's password masked."""

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from fixlab import times
 from fixlab.errors import StateError
+from fixlab.session import wording
 from fixlab.session.core import Core
 from fixlab.session.events import Ended, Received
-from fixlab.session.inbound import Answer, Fault, Head, check_content, check_identity
-from fixlab.session.transitions import SessionState, TransitionKind
+from fixlab.session.inbound import (
+    Answer,
+    Fault,
+    Head,
+    check_content,
+    check_header,
+    check_identity,
+)
+from fixlab.session.lifecycle import SAID_BY_ALL, SESSION_STATUS
+from fixlab.session.transitions import Role, SessionState, TransitionKind
 from fixlab.wire.message import Message
 from fixlab.wire.tags import ADMIN_TYPES, LOGOUT, RESEND_REQUEST, SEQUENCE_RESET, TEXT
 
@@ -21,15 +30,41 @@ class Ending(Core):
         if self._state is not _S.ACTIVE:
             raise StateError(f"{call} needs an ACTIVE session, {self.id} is {self._state}")
 
-    def _send_logout(self, rule: str, text: str, state: SessionState) -> None:
-        """Logout; `state` tells whether it asks, answers or ends an error."""
+    def _begin_logout(self, rule: str, text: str) -> None:
+        """Logout now, or as soon as nothing is being recovered in either direction."""
+        if not self._recovery.open and not self._replays:
+            self._send_logout(rule, text, _S.LOGOUT_SENT)
+        elif self._logout_text is None:
+            # LGO-06, LGO-13: what is missing is recovered and what was asked for is resent
+            # first; afterwards nothing new leaves any more.
+            self._logout_text, self._entered_logout = text, self._now
+            waits = "LGO-06" if self._recovery.open else "LGO-13"
+            self._note(_K.STATE, waits, text="Logout waits for the recovery under way")
+
+    def _send_logout(
+        self,
+        rule: str,
+        text: str,
+        state: SessionState,
+        *,
+        said: bool = True,
+        status: int | None = None,
+    ) -> None:
+        """Logout; `state` tells whether it asks, answers or ends an error.
+
+        LGO-09: Text(58) unless it is not `said`, and in FIXT SessionStatus(1409): `status`, or
+        what the rule stands for; 0 is none.
+        """
         safe = text.replace("\x01", " ").encode("latin-1", "replace")
         self._logout_text, self._peer_logout = None, None
-        body = b"58=%b\x01" % safe if safe else b""
+        body = b"58=%b\x01" % safe if safe and said else b""
+        if self.config.begin_string == "FIXT.1.1":
+            status = SESSION_STATUS.get(rule) if status is None else status
+            body += b"1409=%d\x01" % status if status else b""
         self._send_new(LOGOUT, body, rule, state=state, text=self._safe(text))
 
     def _on_fault(self, head: Head, fault: Fault) -> None:
-        """What a broken rule demands. Only an expected number is counted (REJ-02)."""
+        """What a broken rule demands. An expected number counts, no other (SEQ-09, REJ-02)."""
         expected = head.number == self._next_in
         # SQR-06, SQR-09, SQR-13: engines never count a rejected SequenceReset.
         counts = (
@@ -52,14 +87,19 @@ class Ending(Core):
         if fault.answer is not Answer.REJECT:
             self._fail(fault.rule, fault.text)
 
-    def _fail(self, rule: str, text: str) -> None:
+    def _fail(self, rule: str, text: str, *, status: int | None = None) -> None:
         """A protocol error: Logout with the reason, then close in a moment (DSC-02, LGO-12)."""
+        habits = self.config.habits
         if self._state in (_S.LOGOUT_SENT, _S.LOGOUT_ANSWERED):
             self._disconnect(rule, text)  # the Logout has left already
             return
         self._abandon_gap()
         self._replays.clear()
-        self._send_logout(rule, text, _S.CLOSING)
+        text = wording.logout(rule, text, self.config)
+        said = habits.error_logout_texts == "all" or rule in SAID_BY_ALL
+        self._send_logout(rule, text, _S.CLOSING, said=said, status=status)
+        if habits.closes_after_error:
+            self._disconnect(rule, self._safe(text))
 
     def _drop(self, head: Head, rule: str, text: str) -> None:
         """DSC-01: close without a word; an answer would use up a number for a stranger."""
@@ -85,13 +125,24 @@ class Ending(Core):
         """This connection is over; with `close` it is this side that closes it."""
         self._abandon_gap()
         self._replays.clear()
+        if self._queued_from is None:
+            self._queued_from = self._unsent_from
+        # SCH-06: a stranger at an acceptor's port must not be able to reset its numbers.
+        known = self._established or self.role is Role.INITIATOR
         self._note(_K.STATE, rule, state=_S.DISCONNECTED, text=text)
         self._events.append(Ended(text, rule, clean))
         if close:
             self._close_reason = text
+        config = self.config
+        if known and (config.reset_on_logout if clean else config.reset_on_disconnect):
+            # Nothing tells the peer: it must do the same, or 141=Y must come with the Logon.
+            self._reset_both("SCH-06")
 
     def _answer_logout(self) -> None:
         self._send_logout("LGO-02", "", _S.LOGOUT_ANSWERED)
+        if self.config.habits.closes_after_logout:
+            # LGO-02: the peer should close; these engines do not wait for it.
+            self._disconnect("LGO-02", f"the peer logged out{self._peer_words}", clean=True)
 
     def _on_logout_sent(self, message: Message, head: Head) -> None:
         """Own Logout is out: replays and the confirmation are all that still happens."""
@@ -99,6 +150,7 @@ class Ending(Core):
         if check_identity(message, self.config) is not None or head.number is None:
             self._note(_K.IGNORED, "LGO-04", head, text="not this session's")
         elif head.msg_type == LOGOUT:
+            # LGO-11: also one that crossed ours on the way is the confirmation.
             text = self._safe(message.get(TEXT) or "")
             if expected:
                 self._count(_K.ACCEPTED, "LGO-03", head, self._next_in + 1, text)
@@ -110,7 +162,7 @@ class Ending(Core):
         elif (
             expected
             and head.msg_type != SEQUENCE_RESET  # SQR-07: its own number is not counted
-            and check_content(message, head) is None
+            and self._is_sound(message, head)
         ):
             if head.msg_type in ADMIN_TYPES:
                 self._count(_K.ACCEPTED, "LGO-04", head, self._next_in + 1, "not answered")
@@ -124,9 +176,19 @@ class Ending(Core):
         else:
             self._note(_K.IGNORED, "LGO-04", head)
 
+    def _is_sound(self, message: Message, head: Head) -> bool:
+        """Whether a message may be processed where no Reject could be sent for it any more.
+
+        One that may not does not count either, so the next Logon brings it back.
+        """
+        return (
+            check_header(message, head, self.config, self._now, self._next_in) is None
+            and self._content_fault(message, head) is None
+        )
+
     def _resend_after_logout(self, message: Message, head: Head) -> None:
         expected = head.number == self._next_in
-        if check_content(message, head) is not None:
+        if check_content(message, head, self.config) is not None:
             self._note(_K.IGNORED, "LGO-04", head, text="invalid range")
             return
         if expected:

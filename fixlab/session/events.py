@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fixlab.wire.message import Message
+from fixlab.wire.tags import POSS_RESEND
 
 
 class Established(NamedTuple):
@@ -20,6 +21,15 @@ class Received(NamedTuple):
     message: Message
     msg_seq_num: int
     poss_dup: bool  # it came as a retransmission, PossDupFlag(43)=Y
+
+    @property
+    def poss_resend(self) -> bool:
+        """PossResend(97)=Y: under another number this may have come before (PRS-01).
+
+        Only the application can tell, by an id such as ClOrdID(11): it drops what it knows
+        (PRS-02) and processes the rest (PRS-03). The session delivers both.
+        """
+        return self.message.get(POSS_RESEND) == "Y"
 
 
 class GapNoticed(NamedTuple):
@@ -37,7 +47,11 @@ class GapClosed(NamedTuple):
 
 
 class RejectReceived(NamedTuple):
-    """The peer rejected one of our messages with Reject(3)."""
+    """The peer rejected one of our messages with Reject(3).
+
+    REJ-20: its number stays used. Corrected content is a new message, and the same content
+    once more is one with PossResend(97)=Y.
+    """
 
     message: Message
     ref_seq_num: int | None  # RefSeqNum(45): the number it rejects
@@ -51,6 +65,16 @@ class RoundTrip(NamedTuple):
     seconds: float  # from the TestRequest to its answer
 
 
+class Dropped(NamedTuple):
+    """Messages queued as `begin` to `end` will never leave: a reset came before (SCH-04).
+
+    Only those that this object queued are told; hand them over again where they still matter.
+    """
+
+    begin: int
+    end: int
+
+
 class Ended(NamedTuple):
     """The connection is over; `rule` is the rule that ended it, "" when it was simply lost."""
 
@@ -59,4 +83,13 @@ class Ended(NamedTuple):
     clean: bool  # a Logout was exchanged both ways
 
 
-Event = Established | Received | GapNoticed | GapClosed | RejectReceived | RoundTrip | Ended
+Event = (
+    Established
+    | Received
+    | GapNoticed
+    | GapClosed
+    | RejectReceived
+    | RoundTrip
+    | Dropped
+    | Ended
+)

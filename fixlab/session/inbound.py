@@ -11,11 +11,17 @@ from enum import Enum
 from typing import NamedTuple
 
 from fixlab import times
-from fixlab.session.config import SessionConfig
+from fixlab.session import wording
+from fixlab.session.config import APPL_VER_IDS, SessionConfig
+from fixlab.wire.fields import SECURE_DATA_LENGTH, Defect, split_fields
 from fixlab.wire.message import Message
 from fixlab.wire.tags import (
+    ADMIN_TYPES,
+    APPL_EXT_ID,
+    APPL_VER_ID,
     BEGIN_SEQ_NO,
     BEGIN_STRING,
+    CSTM_APPL_VER_ID,
     END_SEQ_NO,
     GAP_FILL_FLAG,
     MSG_SEQ_NUM,
@@ -34,6 +40,13 @@ from fixlab.wire.tags import (
 # SEQ-16: SeqNum has no upper bound in the texts. Counters are kept in 64 bits by stores and
 # frames, so a number of more digits than this is treated as unreadable.
 _NUMBER = re.compile(r"[0-9]{1,18}")
+_WHOLE_SECONDS = len("20260105-09:00:00")
+# FRM-12: before FIX.4.3 no reason code says that a value holds the delimiter.
+_BEFORE_4_3 = ("FIX.4.0", "FIX.4.1", "FIX.4.2")
+# RSP-06: as far as this version 999999 may stand for "to the end".
+OLD_INFINITY = 999_999
+# ApplVerID values of FIX 2.7 and 3.0, and of what came after 5.0SP2, exist too (HDR-12).
+_APPL_VERSIONS = frozenset(APPL_VER_IDS.values()) | {"0", "1", "10"}
 
 
 class Answer(Enum):
@@ -52,6 +65,7 @@ class Fault(NamedTuple):
     text: str  # Text(58)
     reason: int | None = None  # SessionRejectReason(373)
     ref_tag: int | None = None  # RefTagID(371)
+    business: int | None = None  # BusinessRejectReason(380): not a Reject(3) is due (REJ-23)
 
 
 class Head(NamedTuple):
@@ -85,14 +99,19 @@ def check_identity(message: Message, config: SessionConfig) -> int | None:
     """
     if message.get(BEGIN_STRING) != config.begin_string:
         return BEGIN_STRING
-    if message.get(SENDER_COMP_ID) != config.target_comp_id:
-        return SENDER_COMP_ID
-    if message.get(TARGET_COMP_ID) != config.sender_comp_id:
-        return TARGET_COMP_ID
+    for tag, expected in (
+        (SENDER_COMP_ID, config.target_comp_id),
+        (TARGET_COMP_ID, config.sender_comp_id),
+    ):
+        found = message.get(tag)
+        if found != expected and (config.check_comp_id or found is None):
+            return tag
     return None
 
 
-def check_header(message: Message, head: Head, config: SessionConfig, now: int) -> Fault | None:
+def check_header(
+    message: Message, head: Head, config: SessionConfig, now: int, next_in: int
+) -> Fault | None:
     """The first header rule that a message on an established session breaks (HDR-00)."""
     wrong = check_identity(message, config)
     if wrong == BEGIN_STRING:
@@ -100,8 +119,7 @@ def check_header(message: Message, head: Head, config: SessionConfig, now: int) 
         return Fault(
             "HDR-01",
             Answer.LOGOUT,
-            f"Incorrect BeginString, expected {config.begin_string} but received "
-            f"{message.get(BEGIN_STRING)}",
+            wording.begin_string(config, message.get(BEGIN_STRING) or "nothing"),
         )
     if head.number is None:
         return _no_number(message)
@@ -109,7 +127,9 @@ def check_header(message: Message, head: Head, config: SessionConfig, now: int) 
         if wrong not in message:
             return required(wrong, rule="HDR-14")
         return Fault("HDR-02", Answer.REJECT_LOGOUT, "CompID problem", 9, wrong)
-    return check_sending_time(message, config, now) or check_poss_dup(message, head)
+    return check_sending_time(message, config, now) or check_poss_dup(
+        message, head, config, next_in
+    )
 
 
 def _no_number(message: Message) -> Fault:
@@ -128,7 +148,7 @@ def check_sending_time(message: Message, config: SessionConfig, now: int) -> Fau
     text = message.get(SENDING_TIME)
     if text is None:
         return required(SENDING_TIME, rule="HDR-05")
-    sent = times.parse_utc(text.encode("latin-1"))
+    sent = _to_time(text, config)
     if sent is None:
         return Fault(
             "HDR-05", Answer.REJECT, "Incorrect data format for value", 6, SENDING_TIME
@@ -146,6 +166,13 @@ def check_sending_time(message: Message, config: SessionConfig, now: int) -> Fau
     return None
 
 
+def _to_time(text: str, config: SessionConfig) -> int | None:
+    """A UTCTimestamp, with a fraction only where version or agreement has one (HDR-05)."""
+    if len(text) > _WHOLE_SECONDS and config.sending_time_digits == 0:
+        return None
+    return times.parse_utc(text.encode("latin-1"))
+
+
 def is_timely(sending_time: bytes, config: SessionConfig, now: int) -> bool:
     """Whether a SendingTime(52) is well formed and inside the tolerance (HDR-04, HDR-05)."""
     sent = times.parse_utc(sending_time)
@@ -155,8 +182,13 @@ def is_timely(sending_time: bytes, config: SessionConfig, now: int) -> bool:
     )
 
 
-def check_poss_dup(message: Message, head: Head) -> Fault | None:
-    """PossDupFlag(43) and what it demands of OrigSendingTime(122) (PRS-06, HDR-08, HDR-09)."""
+def check_poss_dup(
+    message: Message, head: Head, config: SessionConfig, next_in: int
+) -> Fault | None:
+    """PossDupFlag(43) and what it demands of OrigSendingTime(122) (PRS-06, HDR-08, HDR-09).
+
+    Some engines look at OrigSendingTime only where the number is lower than `next_in`.
+    """
     if message.get(POSS_DUP_FLAG) not in (None, "Y", "N"):
         return Fault(
             "PRS-06", Answer.REJECT, "Incorrect data format for value", 6, POSS_DUP_FLAG
@@ -164,10 +196,14 @@ def check_poss_dup(message: Message, head: Head) -> Fault | None:
     # HDR-08 exempts SequenceReset: gap fills come with and without 122 (RSP-10).
     if not head.poss_dup or head.msg_type == SEQUENCE_RESET:
         return None
+    assert head.number is not None, "check_header comes first"
+    if config.poss_dup_check == "too_low" and head.number >= next_in:
+        return None
     original = message.get(ORIG_SENDING_TIME)
     if original is None:
-        return required(ORIG_SENDING_TIME, rule="HDR-08")
-    original_ns = times.parse_utc(original.encode("latin-1"))
+        never = config.poss_dup_check == "never"
+        return None if never else required(ORIG_SENDING_TIME, rule="HDR-08")
+    original_ns = _to_time(original, config)
     if original_ns is None:
         return Fault(
             "HDR-08", Answer.REJECT, "Incorrect data format for value", 6, ORIG_SENDING_TIME
@@ -177,7 +213,7 @@ def check_poss_dup(message: Message, head: Head) -> Fault | None:
     if original_ns > sent_ns:
         return Fault(
             "HDR-09",
-            Answer.REJECT,
+            Answer.REJECT_LOGOUT if config.habits.late_original == "logout" else Answer.REJECT,
             "SendingTime accuracy problem: OrigSendingTime(122) is later than SendingTime(52)",
             10,
             ORIG_SENDING_TIME,
@@ -185,21 +221,62 @@ def check_poss_dup(message: Message, head: Head) -> Fault | None:
     return None
 
 
-def check_content(message: Message, head: Head) -> Fault | None:
-    """What the session itself must be able to read in the body, and the fields' syntax."""
+def is_garbled(message: Message, begin_string: str) -> Defect | None:
+    """A defect that makes a whole message garbled: not answered, not counted (FRM-06).
+
+    DAT-03: with SecureData(91) of another length than it says, nothing in it can be trusted.
+    FRM-12: so it is with a delimiter within a value, until FIX.4.3 got a code to reject it.
+    """
+    old = begin_string in _BEFORE_4_3
+    if not old and SECURE_DATA_LENGTH not in message:
+        return None
     defect = message.defect
+    if defect is None:
+        return None
+    secure = defect.rule == "DAT-03" and defect.tag == SECURE_DATA_LENGTH
+    return defect if secure or (old and defect.rule == "FRM-12") else None
+
+
+def check_content(message: Message, head: Head, config: SessionConfig) -> Fault | None:
+    """What the session itself must be able to read in the body, and the fields' syntax.
+
+    HDR-10, HDR-15: third-party addressing and hops are no concern of the session's; what was
+    agreed on them the application knows, which gets the whole message.
+    """
+    defect = message.defect
+    if defect is not None and defect.rule == "REJ-07" and not config.checks.fields_have_values:
+        assert message.raw is not None, "only what came from the wire is checked"
+        _, defect = split_fields(message.raw, empty_ok=True)
     if defect is not None:
         return Fault(defect.rule, Answer.REJECT, defect.text, defect.reason, defect.tag or None)
+    if config.begin_string == "FIXT.1.1":
+        fault = _check_application_version(message, head)
+        if fault is not None:
+            return fault
     if head.msg_type == TEST_REQUEST and TEST_REQ_ID not in message:
         return required(TEST_REQ_ID, rule="HBT-10")
     if head.msg_type == RESEND_REQUEST:
-        return _check_resend_request(message)
+        return _check_resend_request(message, config)
     if head.msg_type == SEQUENCE_RESET:
         return _check_number(message, NEW_SEQ_NO, rule="SQR-13")
     return None
 
 
-def _check_resend_request(message: Message) -> Fault | None:
+def _check_application_version(message: Message, head: Head) -> Fault | None:
+    """HDR-12: ApplVerID(1128) and its kin belong to application messages only."""
+    if head.msg_type in ADMIN_TYPES:
+        for tag in (APPL_VER_ID, CSTM_APPL_VER_ID, APPL_EXT_ID):
+            if tag in message:
+                text = f"Tag not defined for this message type: {tag}"
+                return Fault("HDR-12", Answer.REJECT, text, 2, tag)
+        return None
+    if message.get(APPL_VER_ID, "9") in _APPL_VERSIONS:
+        return None
+    text = "ApplVerID(1128) is not supported"
+    return Fault("HDR-12", Answer.REJECT, text, 18, APPL_VER_ID)
+
+
+def _check_resend_request(message: Message, config: SessionConfig) -> Fault | None:
     fault = _check_number(message, BEGIN_SEQ_NO, rule="RSP-07") or _check_number(
         message, END_SEQ_NO, rule="RSP-07"
     )
@@ -216,7 +293,7 @@ def _check_resend_request(message: Message) -> Fault | None:
             5,
             BEGIN_SEQ_NO,
         )
-    if end != 0 and end < begin:
+    if end < begin and end not in open_ends(config.begin_string):
         return Fault(
             "RSP-07",
             Answer.REJECT,
@@ -225,6 +302,11 @@ def _check_resend_request(message: Message) -> Fault | None:
             END_SEQ_NO,
         )
     return None
+
+
+def open_ends(begin_string: str) -> tuple[int, ...]:
+    """EndSeqNo(16) values that mean "to the end"; both are understood up to 4.2 (RSP-06)."""
+    return (0, OLD_INFINITY) if begin_string in _BEFORE_4_3 else (0,)
 
 
 def _check_number(message: Message, tag: int, *, rule: str) -> Fault | None:

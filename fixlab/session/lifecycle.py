@@ -14,9 +14,12 @@ from fixlab.wire.tags import (
     DEFAULT_APPL_VER_ID,
     ENCRYPT_METHOD,
     HEART_BT_INT,
+    MAX_MESSAGE_SIZE,
     MSG_SEQ_NUM,
+    NEXT_EXPECTED_MSG_SEQ_NUM,
     PASSWORD,
     RESET_SEQ_NUM_FLAG,
+    TEST_MESSAGE_INDICATOR,
     USERNAME,
 )
 
@@ -38,19 +41,60 @@ NEXT_STATES: dict[SessionState, frozenset[SessionState]] = {
 }
 
 
+# LGN-26, LGO-09: SessionStatus(1409) that a Logout of FIXT carries, by the rule it is sent for.
+SESSION_STATUS = {
+    "LGO-02": 4,  # Logout complete
+    "LGO-05": 4,
+    "LGN-26": 5,  # invalid user name or password
+    "LGN-33": 7,  # no logons at this time
+    "LGN-11": 9,  # MsgSeqNum too low
+    "SEQ-03": 9,
+    "SQR-05": 9,
+    "RSP-14": 9,
+    "LGO-07": 9,
+    "LGN-23": 10,  # NextExpectedMsgSeqNum too high
+}
+
+# Engines that leave Text(58) out of most error Logouts still write it for these rules, and
+# those that close over an invalid Logon without a word say so much of it: the number too low,
+# another BeginString, and what the operator or the application asked to be refused.
+SAID_BY_ALL = frozenset(
+    {
+        "SEQ-03", "SQR-05", "RSP-14", "LGO-07", "LGN-11", "HDR-01",
+        "LGN-14", "LGN-23", "LGN-26", "HDR-13", "FRM-13",
+    }
+)  # fmt: skip
+
+MESSAGE_BYTES_MIN = 256  # FRM-13: less than this holds no Logout with a reason
+_WITH_SIZE = ("FIX.4.2", "FIX.4.3", "FIX.4.4", "FIXT.1.1")
+_WITH_TEST = ("FIX.4.3", "FIX.4.4", "FIXT.1.1")
+_WITH_NEXT_EXPECTED = ("FIX.4.4", "FIXT.1.1")
+
+
 class Terms(NamedTuple):
     """What a good Logon agrees on."""
 
     heartbeat_seconds: int
     reset: bool  # ResetSeqNumFlag(141)=Y, and the version knows it
+    next_expected: int | None = None  # NextExpectedMsgSeqNum(789), where it is heeded
+    bytes_max: int | None = None  # MaxMessageSize(383)
 
 
 def read_logon(message: Message, config: SessionConfig, role: Role) -> Terms | Fault:
-    """The terms of a Logon, or the first rule it breaks (LGN-08, -13 to -16, -18, -25, -26)."""
+    """The terms of a Logon, or the first rule it breaks.
+
+    LGN-08, LGN-13 to LGN-16, LGN-18, LGN-23, LGN-25, LGN-26, HDR-13 and FRM-13. The lists of
+    message types (LGN-31) and the names of engine and application (LGN-34) are information
+    for whoever reads the log; nothing is decided on them.
+    """
     defect = message.defect
     if defect is not None:
         return Fault("LGN-08", Answer.LOGOUT, f"Invalid Logon: {defect.text}")
-    fault = _check_encryption(message) or _check_version(message, config)
+    fault = (
+        _check_encryption(message)
+        or _check_version(message, config)
+        or _check_test(message, config)
+    )
     if fault is not None:
         return fault
     heartbeat = to_number(message.get(HEART_BT_INT))
@@ -63,21 +107,16 @@ def read_logon(message: Message, config: SessionConfig, role: Role) -> Terms | F
             f"Invalid Logon: HeartBtInt(108) must be 0 or more seconds, received "
             f"{_quoted(message[HEART_BT_INT])}",
         )
-    if role is Role.INITIATOR and heartbeat != config.heartbeat_seconds:
-        # LGN-15: the initiator proposes; the acceptor refuses or repeats the value.
-        return Fault(
-            "LGN-15",
-            Answer.LOGOUT,
-            f"HeartBtInt(108) {heartbeat} in the Logon answer, {config.heartbeat_seconds} "
-            f"was asked for",
-        )
+    fault = _check_interval(heartbeat, config, role)
+    if fault is not None:
+        return fault
     flag = message.get(RESET_SEQ_NUM_FLAG)
     # FIX.4.0 does not know the flag (LGN-17 starts at 4.1).
     reset = flag == "Y" and config.begin_string != "FIX.4.0"
     if flag not in (None, "Y", "N"):
         return Fault("LGN-08", Answer.LOGOUT, "Invalid Logon: ResetSeqNumFlag(141) not Y or N")
     number = to_number(message.get(MSG_SEQ_NUM))
-    if reset and number != 1:
+    if reset and number != 1 and config.habits.reset_number == "one":
         return Fault(
             "LGN-18",
             Answer.LOGOUT,
@@ -86,7 +125,82 @@ def read_logon(message: Message, config: SessionConfig, role: Role) -> Terms | F
     if role is Role.ACCEPTOR and not _may_enter(message, config):
         # LGN-26: what was sent instead is never repeated; it may be a secret mistyped.
         return Fault("LGN-26", Answer.LOGOUT, "Invalid Username(553) or Password(554)")
-    return Terms(heartbeat, reset)
+    size = _read_size(message, config)
+    if isinstance(size, Fault):
+        return size
+    expected = None if reset else _read_next_expected(message, config)
+    return expected if isinstance(expected, Fault) else Terms(heartbeat, reset, expected, size)
+
+
+def _check_interval(seconds: int, config: SessionConfig, role: Role) -> Fault | None:
+    """LGN-14, LGN-15: the initiator proposes; the acceptor refuses or repeats the value."""
+    if role is Role.INITIATOR:
+        if seconds == config.heartbeat_seconds or config.habits.heartbeat_answer == "any":
+            return None
+        return Fault(
+            "LGN-15",
+            Answer.LOGOUT,
+            f"HeartBtInt(108) {seconds} in the Logon answer, {config.heartbeat_seconds} "
+            f"was asked for",
+        )
+    least, most = config.heartbeat_range_seconds or (0, seconds)
+    if least <= seconds <= most:
+        return None
+    return Fault(
+        "LGN-14",
+        Answer.LOGOUT,
+        f"HeartBtInt(108) must be {least} to {most} seconds, received {seconds}",
+    )
+
+
+def _check_test(message: Message, config: SessionConfig) -> Fault | None:
+    """HDR-13: a test system and a production system do not talk to each other."""
+    if config.test_session is None or config.begin_string not in _WITH_TEST:
+        return None
+    if (message.get(TEST_MESSAGE_INDICATOR) == "Y") == config.test_session:
+        return None
+    own = "a test" if config.test_session else "no test"
+    return Fault("HDR-13", Answer.LOGOUT, f"TestMessageIndicator(464): this is {own} session")
+
+
+def _read_size(message: Message, config: SessionConfig) -> int | Fault | None:
+    """FRM-13: MaxMessageSize(383), if it is enough to work with."""
+    text = message.get(MAX_MESSAGE_SIZE)
+    if text is None or config.begin_string not in _WITH_SIZE:
+        return None
+    size = to_number(text)
+    if size is None:
+        return Fault(
+            "LGN-08",
+            Answer.LOGOUT,
+            f"Invalid Logon: MaxMessageSize(383) must be a number, received {_quoted(text)}",
+        )
+    if size < MESSAGE_BYTES_MIN:
+        return Fault(
+            "FRM-13",
+            Answer.LOGOUT,
+            f"MaxMessageSize(383) {size} is too small, {MESSAGE_BYTES_MIN} are needed",
+        )
+    return size
+
+
+def _read_next_expected(message: Message, config: SessionConfig) -> int | Fault | None:
+    """NextExpectedMsgSeqNum(789), None when it is not heeded (LGN-22, LGN-23)."""
+    heeds = config.next_expected or config.habits.heeds_next_expected
+    if not heeds or config.begin_string not in _WITH_NEXT_EXPECTED:
+        return None
+    text = message.get(NEXT_EXPECTED_MSG_SEQ_NUM)
+    if text is None and not config.next_expected:
+        return None
+    if text is None:
+        fault = required(NEXT_EXPECTED_MSG_SEQ_NUM, rule="LGN-23")
+        return fault._replace(answer=Answer.LOGOUT, text=f"Invalid Logon: {fault.text}")
+    return to_number(text) or Fault(
+        "LGN-23",
+        Answer.LOGOUT,
+        f"Invalid Logon: NextExpectedMsgSeqNum(789) must be 1 or more, received "
+        f"{_quoted(text)}",
+    )
 
 
 def _quoted(value: str) -> str:

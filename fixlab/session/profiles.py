@@ -40,6 +40,8 @@ class Profile:
     closes_after_logout: bool = False  # LGO-02: answers a Logout and closes at once
     closes_after_error: bool = False  # LGO-12: closes with its error Logout, waits for nothing
     comp_id_ref_tag: bool = True  # HDR-02: RefTagID(371) in that Reject
+    # HDR-09: OrigSendingTime(122) later than SendingTime(52).
+    late_original: Literal["reject", "logout"] = "reject"
     same_gap_fill: Literal["reject", "accept"] = "reject"  # SQR-06: gap fill with 36 = 34
     # RSP-12: what happens to an early ResendRequest once it is answered.
     early_request: Literal["ask", "uncounted", "hold"] = "ask"
@@ -48,6 +50,10 @@ class Profile:
         "logout"  # LGN-08: answer an invalid Logon, or close
     )
     heartbeat_answer: Literal["same", "any"] = "same"  # LGN-15: another 108 in the answer
+    reset_number: Literal["one", "any"] = "one"  # LGN-18: 34 of a Logon with 141=Y
+    flags_new_session: bool = False  # SCH-06: 141=Y at 1/1 when any reset option is on
+    # LGN-22: heeds NextExpectedMsgSeqNum(789) of the peer though it sends none itself.
+    heeds_next_expected: bool = False
     sorted_fields: bool = False  # header tags ascending behind 8, 9, 35; body tags ascending
     texts: Literal["own", "quickfix", "quickfixj", "quickfixn"] = "own"  # wording of Text(58)
     duplicate_poss_dup_requests: Literal["ignore", "answer"] = "ignore"  # SEQ-14
@@ -65,11 +71,15 @@ _QUICKFIX = Profile(
     error_logout_texts="few",
     closes_after_logout=True,
     comp_id_ref_tag=False,
+    late_original="logout",
     same_gap_fill="accept",
     early_request="uncounted",
     missing_number="close",
     bad_logon="close",
     heartbeat_answer="any",
+    reset_number="any",
+    flags_new_session=True,
+    heeds_next_expected=True,
     sorted_fields=True,
     texts="quickfix",
     duplicate_poss_dup_requests="answer",
@@ -89,9 +99,11 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             closes_after_logout=True,
             closes_after_error=True,
             comp_id_ref_tag=False,
+            late_original="logout",
             same_gap_fill="accept",
             early_request="hold",
             heartbeat_answer="any",
+            flags_new_session=True,
             sorted_fields=True,
             texts="quickfixj",
             duplicate_poss_dup_requests="answer",
@@ -106,11 +118,13 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             error_logout_texts="few",
             closes_after_logout=True,
             comp_id_ref_tag=False,
+            late_original="logout",
             same_gap_fill="accept",
             early_request="uncounted",
             missing_number="close",
             bad_logon="close",
             heartbeat_answer="any",
+            flags_new_session=True,
             sorted_fields=True,
             texts="quickfixn",
             duplicate_poss_dup_requests="answer",

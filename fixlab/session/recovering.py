@@ -34,13 +34,24 @@ class Recovering(Ending):
 
     def _on_early(self, message: Message, head: Head, number: int) -> None:
         """SEQ-05, SEQ-06: hold it, ask for what is missing; a ResendRequest is answered."""
-        acts = head.msg_type == RESEND_REQUEST and not head.poss_dup
-        fault = check_content(message, head) if acts else None
+        acts = head.msg_type == RESEND_REQUEST and self._is_answered(head)
+        fault = check_content(message, head, self.config) if acts else None
         if fault is not None:
             self._on_fault(head, fault)
             self._notice_gap(head, number)
             return
+        recovery, habit = self._recovery, self.config.habits.early_request
+        if acts and habit == "uncounted":
+            # RSP-12 as QuickFIX has it: the gap shows to it with the next early message only.
+            self._note(_K.IGNORED, "RSP-12", head, text="answered, not counted")
+            self._answer_resend(message, head, "RSP-12")
+            return
+        asked, known = recovery.requested, recovery.open and not recovery.quiet
         self._hold(message, head, number, acted=acts)
+        # RSP-12 as QuickFIX/J has it: the gap is asked for with the next early message only.
+        recovery.quiet = acts and habit == "hold" and not known
+        if asked and self.config.redundant_requests:
+            recovery.requested, recovery.redundant = False, True
         if acts:
             self._answer_resend(message, head, "RSP-12")
         if head.msg_type == LOGOUT and not head.poss_dup and self._peer_logout is None:
@@ -49,20 +60,33 @@ class Recovering(Ending):
             self._peer_words = f": {words}" if words else ""
         self._request_missing()
 
+    def _is_answered(self, head: Head) -> bool:
+        """SEQ-14: whether a ResendRequest is acted on, though it may be a retransmission."""
+        return not head.poss_dup or self.config.habits.duplicate_poss_dup_requests == "answer"
+
     def _hold(self, message: Message, head: Head, number: int, *, acted: bool) -> None:
         recovery = self._recovery
         opened = recovery.notice(self._next_in, number, self._now)
-        kept = recovery.hold(number, Held(message, head, acted))
+        kept, text = False, ""
+        if self.config.early_messages == "drop" and not acted:
+            # SEQ-07: the peer resends it with what is missing, as the request is open-ended.
+            # A request that was answered is remembered: were it missing, two sides that ask
+            # each other in parts would go on for ever.
+            recovery.drop(number)
+            rule, text = "SEQ-07", "dropped: the peer is asked to send it again"
+        elif recovery.hold(number, Held(message, head, acted)):
+            kept = True
+            rule = "SQR-03" if head.gap_fill else "SEQ-06" if acted else "SEQ-05"
+        else:
+            rule, text = "RRQ-10", f"no room: {len(recovery.held)} early messages wait already"
         self._note(
             _K.HELD if kept else _K.IGNORED,
-            ("SQR-03" if head.gap_fill else "SEQ-06" if acted else "SEQ-05")
-            if kept
-            else "RRQ-10",
+            rule,
             head,
             begin=recovery.begin,
             end=recovery.end,
             gap=recovery.ordinal,
-            text="" if kept else f"no room: {len(recovery.held)} early messages wait already",
+            text=text,
         )
         if opened:
             self._note_gap(head)
@@ -94,21 +118,35 @@ class Recovering(Ending):
         self._events.append(GapNoticed(r.begin, r.end))
 
     def _request_missing(self) -> None:
-        """One ResendRequest for the open gap, once no own replay is under way (RRQ-07)."""
+        """One ResendRequest for the open gap, once no own replay is under way.
+
+        RRQ-07, RSP-13: what the peer asked for comes first.
+        """
         r = self._recovery
-        if not r.open or r.requested or self._replays or self._state is not _S.ACTIVE:
+        if not r.open or r.requested or r.quiet:
             return
-        begin = self._next_in
-        r.open_ended = self.config.resend_range == "open"
-        end = self._compose.infinity if r.open_ended else r.end
-        r.requested, r.progress = True, self._now
+        if self._replays or self._state is not _S.ACTIVE:
+            return
+        begin, part = self._next_in, self.config.resend_chunk_max
+        # RRQ-03: all parts but the last have an end, so that the next one can be asked for.
+        partly = part is not None and begin + part <= r.end
+        r.chunk_end = begin + part - 1 if partly and part is not None else 0
+        r.open_ended = self.config.resend_range == "open" and not partly
+        end = self._compose.infinity if r.open_ended else r.chunk_end or r.end
+        if r.asked_again:
+            rule, text = "RRQ-06", "asked again"
+        elif r.redundant:
+            rule, text = "RRQ-04", "asked at each early message, as configured"
+        else:
+            rule, text = "RRQ-03" if partly else "RRQ-01", ""
+        r.requested, r.redundant, r.progress = True, False, self._now
         self._note(
             _K.RESEND_REQUESTED,
-            "RRQ-06" if r.asked_again else "RRQ-01",
+            rule,
             begin=begin,
             end=0 if r.open_ended else end,
             gap=r.ordinal,
-            text="asked again" if r.asked_again else "",
+            text=text,
         )
         self._send_new(
             RESEND_REQUEST,
@@ -121,9 +159,10 @@ class Recovering(Ending):
 
     def _request_deadline(self) -> int | None:
         r = self._recovery
-        if not (r.open and r.requested):
+        limit = self.config.resend_timeout_seconds  # RRQ-06: None waits for ever
+        if limit is None or not (r.open and r.requested):
             return None
-        return r.progress + times.seconds(self.config.resend_timeout_seconds)
+        return r.progress + times.seconds(limit)
 
     def _settle(self) -> None:
         """NextNumIn moved: close the gap, release what waited, notice what is still missing."""
@@ -141,6 +180,8 @@ class Recovering(Ending):
                 )
                 self._events.append(GapClosed(recovery.begin, recovery.end))
                 recovery.close()
+            elif recovery.is_part_done(self._next_in):
+                recovery.requested = recovery.answered = False
             item = recovery.take(self._next_in)
             if item is None:
                 break
@@ -181,6 +222,7 @@ class Recovering(Ending):
         test_req_id = message[TEST_REQ_ID]
         body = b"112=%b\x01" % test_req_id.encode("latin-1")
         self._send_new(HEARTBEAT, body, "HBT-03", text=self._safe(test_req_id))
+        self._watch_flood()
 
     def _after_recovery(self) -> None:
         """A Logout that waited for the gap goes on now (LGO-05, LGO-06)."""
@@ -218,7 +260,7 @@ class Recovering(Ending):
 
     def _start_replay(self, begin: int, end: int, rule: str) -> None:
         replay = Replay.of(
-            begin, end, sent=self._next_out - 1, infinity=self._compose.infinity, rule=rule
+            begin, end, sent=self._next_out - 1, composer=self._compose, rule=rule
         )
         self._replays.append(replay)
         if len(self._replays) == 1:

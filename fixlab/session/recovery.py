@@ -38,12 +38,15 @@ class Recovery:
     begin: int = 0  # first number missing when the gap was noticed
     end: int = 0  # last number of the gap; 0 when there is none
     requested: bool = False
+    redundant: bool = False  # RRQ-04: to be asked once more, though an answer is under way
     open_ended: bool = False  # asked "to the end": whatever was sent by then will come
     answered: bool = False  # something of the answer has arrived
     asked_again: int = 0  # repeats without progress
     progress: int = 0  # when the request went out, or NextNumIn last moved
     stalled: int = 0  # new messages in a row while the answer had begun (SQR-16)
     dropped: int = 0  # highest early number for which there was no room (RRQ-10)
+    chunk_end: int = 0  # RRQ-03: last number of the part asked for; 0: all of it
+    quiet: bool = False  # RSP-12: not asked for before the next early message
     jumped: str = ""  # the rule that moved NextNumIn past held messages, perhaps
     _highest: int = 0  # highest early number seen
     _held_bytes: int = 0
@@ -64,19 +67,29 @@ class Recovery:
             self.ordinal += 1
             self.begin, self.end = next_in, number - 1
             self.requested = self.answered = False
-            self.asked_again = self.stalled = 0
-            self.progress = now
+            self.asked_again = self.stalled = self.chunk_end = 0
+            self.progress, self.quiet = now, False
             self._highest = max(number, *self.held) if self.held else number
             return True
         # RRQ-04: an open-ended request that is not answered yet covers every hole noticed
         # meanwhile, since the peer sent these messages before it read the request.
-        if number > self._highest + 1 and not self.answered and self._covers_more():
+        # RRQ-03: and further parts are still to be asked for.
+        covered = self.chunk_end != 0 or (not self.answered and self._covers_more())
+        if number > self._highest + 1 and covered:
             self.end = number - 1
         self._highest = max(self._highest, number)
         return False
 
     def _covers_more(self) -> bool:
         return self.open_ended or not self.requested
+
+    def drop(self, number: int) -> None:
+        """SEQ-07: an early message is not kept, so it is missing as well."""
+        self.end = max(self.end, number)
+
+    def is_part_done(self, next_in: int) -> bool:
+        """Whether the part asked for has come, and the rest is to be asked for (RRQ-03)."""
+        return self.requested and 0 < self.chunk_end < next_in <= self.end
 
     def hold(self, number: int, item: Held) -> bool:
         """Keep an early message; False when there is no room left (RRQ-10)."""
@@ -110,8 +123,8 @@ class Recovery:
 
     def close(self) -> None:
         """The gap is over, one way or another."""
-        self.begin = self.end = 0
-        self.requested = self.answered = False
+        self.begin = self.end = self.chunk_end = 0
+        self.requested = self.answered = self.quiet = False
 
     def clear(self) -> None:
         """Forget gap and held messages: connection lost (RRQ-09) or session reset."""

@@ -12,13 +12,14 @@ from fixlab.errors import ConfigError, MessageError, StateError
 from fixlab.session import liveness
 from fixlab.session.admitting import Admitting
 from fixlab.session.core import Output, row
-from fixlab.session.events import Received, RejectReceived, RoundTrip
+from fixlab.session.events import Ended, Received, RejectReceived, RoundTrip
 from fixlab.session.inbound import (
     Answer,
     Fault,
     Head,
     check_content,
     check_header,
+    is_garbled,
     is_timely,
     read_head,
     to_number,
@@ -34,6 +35,7 @@ from fixlab.wire.tags import (
     BEGIN_SEQ_NO,
     END_SEQ_NO,
     HEARTBEAT,
+    LAST_MSG_SEQ_NUM_PROCESSED,
     LOGON,
     LOGOUT,
     MSG_TYPE_NAMES,
@@ -50,14 +52,20 @@ from fixlab.wire.tags import (
 _S, _K = SessionState, TransitionKind
 _SKIP_MAX = 1_000_000  # a store allocates them one by one
 _LOGOUT_TEXT_MAX = 1_000  # characters of an own Logout's Text(58)
+_CLOSED = "outside of session time"
 
 
 class Session(Admitting):
     """One end of a FIX session, over any number of connections.
 
     `store` keeps its numbers and messages (a fresh `MemoryStore` when None). All times are
-    nanoseconds since the epoch, UTC. Every method that takes `now` returns an `Output`; a
-    caller's mistake raises `StateError` or `MessageError`, a peer's never does.
+    nanoseconds since the epoch, UTC. Every method that takes `now` returns an `Output`, but
+    `next_opening()`; a caller's mistake raises `StateError` or `MessageError`, a peer's never
+    does.
+
+    `admit` is asked by an acceptor about each Logon that is good otherwise, a reset in session
+    among them; a text refuses it and is told to the peer (LGN-26). What it raises comes out of
+    `receive()`, and the Logon stays unanswered.
     """
 
     def connected(self, now: int) -> Output:
@@ -67,10 +75,17 @@ class Session(Admitting):
         self._begin_step(now)
         self._begin_connection(now)
         self._read_store()
+        in_time = self._keep_schedule()
         if self.role is Role.ACCEPTOR:
             self._note(_K.STATE, "LGN-01", state=_S.CONNECTED, text="waiting for Logon")
             return self._output()
-        reset = self.config.reset_on_logon or self._reset_next_logon
+        if not in_time:
+            # SCH-05: nothing is sent, so no number of the next session is used up.
+            self._note(_K.STATE, "SCH-05", text=_CLOSED)
+            self._events.append(Ended(_CLOSED, "SCH-05", clean=False))
+            self._close_reason = _CLOSED
+            return self._output()
+        reset = self._resets_at_logon()
         if reset:
             self._reset_both("LGN-17")
         self._send_logon("LGN-01", reset=reset, state=_S.LOGON_SENT)
@@ -101,6 +116,10 @@ class Session(Admitting):
                 self._on_garbled(item)
             elif not self._deliver_usual(item.raw or b""):
                 self._step += 1
+                defect = is_garbled(item, self.config.begin_string)
+                if defect is not None:
+                    self._on_garbled(Garbled(defect.rule, defect.text, item.raw or b""))
+                    continue
                 self._received_at, self._probed_at = now, None
                 self._on_message(item)
         return self._output()
@@ -127,7 +146,8 @@ class Session(Admitting):
         """Number, store and send one application message; its SENT row has the number.
 
         While the session cannot send it is numbered and stored (a QUEUED row) and leaves when
-        the peer asks for it, or when the replay under way is done (SCH-07, RSP-15).
+        the peer asks for it, or when the replay under way is done (SCH-07, RSP-15). Content
+        that may have been received under another number carries PossResend(97)=Y (PRS-05).
         """
         msg_type = message.msg_type
         if msg_type in ADMIN_TYPES:
@@ -195,12 +215,7 @@ class Session(Admitting):
                 f"found {len(text)}"
             )
         self._begin_step(now)
-        if self._recovery.open or self._replays:
-            if self._logout_text is None:
-                self._logout_text, self._entered_logout = text, now
-                self._note(_K.STATE, "LGO-06", text="Logout waits for the recovery under way")
-        else:
-            self._send_logout("LGO-01", text, _S.LOGOUT_SENT)
+        self._begin_logout("LGO-01", text)
         return self._output()
 
     def reset(self, now: int) -> Output:
@@ -226,7 +241,41 @@ class Session(Admitting):
             )
         self._begin_step(now)
         if self._reset_test is None:
-            self._reset_test, self._reset_asked = self._send_test(None, "LGN-19"), now
+            # Never a fixed id: the answer to an older TestRequest proves too little.
+            self._reset_test = self._send_test(self._unique_id(), "LGN-19")
+            self._reset_asked = now
+        return self._output()
+
+    def sequence_reset(self, new_number: int, now: int) -> Output:
+        """SequenceReset-Reset: NextNumOut becomes `new_number` (SQR-14).
+
+        For disaster recovery only: what the peer has not received below it is lost to the peer
+        without a word (SQR-11); `reset()` is the better way. After a loss of state it lifts
+        NextNumOut above whatever the peer expects (SQR-15). Raises `ConfigError` when it does
+        not raise NextNumOut, or by too much, and `StateError` unless the session is ACTIVE with
+        no ResendRequest being answered.
+        """
+        self._require_active("sequence_reset()")
+        if self._replays or self._resetting:
+            raise StateError(
+                f"{self.id}: a ResendRequest is being answered or the session is resetting; a "
+                f"SequenceReset-Reset is no answer to that (SQR-11)"
+            )
+        first = self._next_out
+        if not first < new_number <= first + _SKIP_MAX:
+            raise ConfigError(
+                f"sequence_reset() takes {first + 1:,} to {first + _SKIP_MAX:,}, as NextNumOut "
+                f"is {first:,}; found {new_number:,}"
+            )
+        self._begin_step(now)
+        body = b"123=N\x0136=%d\x01" % new_number
+        self._send_new(SEQUENCE_RESET, body, "SQR-14", text=f"NewSeqNo(36) {new_number}")
+        if new_number > first + 1:
+            for _ in range(first + 1, new_number):
+                self.store.next_out()
+            self._note(
+                _K.SKIPPED, "SQR-14", next_out=new_number, begin=first + 1, end=new_number - 1
+            )
         return self._output()
 
     # Receiving --------------------------------------------------------------------------
@@ -291,6 +340,7 @@ class Session(Admitting):
         return position
 
     def _on_garbled(self, garbled: Garbled) -> None:
+        # FRM-06, SEQ-10: nothing is sent and nothing counted; the next message shows the gap.
         self._note(_K.GARBLED, garbled.rule, text=garbled.reason)
         if self._state is _S.CONNECTED:
             # FRM-08: whoever talks so before a Logon is no FIX peer.
@@ -313,29 +363,63 @@ class Session(Admitting):
                 self._on_reset_sent(message, head)
             case _:
                 self._on_closing(message, head)
+        if self._warnings:
+            self._write_warnings(head)
 
     def _on_active(self, message: Message, head: Head) -> None:
-        fault = check_header(message, head, self.config, self._now)
+        fault = check_header(message, head, self.config, self._now, self._next_in)
+        number = head.number
+        if number is None:
+            assert fault is not None, "check_header demands a number"
+            self._on_no_number(head, fault)
+            return
         if fault is not None:
             self._on_fault(head, fault)
             self._settle()
             return
-        number = head.number
-        assert number is not None, "check_header demands one"
+        if LAST_MSG_SEQ_NUM_PROCESSED in message:
+            self._check_processed(message)
+        # SQR-01: a gap fill is checked like any message, a reset is not.
         if head.msg_type == SEQUENCE_RESET and not head.gap_fill:
             self._on_sequence_reset(message, head)  # SEQ-08: its own number does not count
         elif head.msg_type == LOGON and not head.poss_dup:
             self._on_second_logon(message, head)
         elif number < self._next_in:
-            self._on_low(head)
+            self._on_low(message, head)
         elif number > self._next_in:
-            self._on_early(message, head, number)
+            self._on_early(message, head, number)  # SEQ-12: flagged as a repeat or not
         else:
             self._on_expected(message, head)
             self._settle()
 
-    def _on_low(self, head: Head) -> None:
+    def _on_no_number(self, head: Head, fault: Fault) -> None:
+        """FRM-09, FRM-10, or another BeginString(8): as the profile's engine answers it."""
+        habit = self.config.habits.missing_number
+        if habit == "logout" or fault.rule == "HDR-01":
+            self._on_fault(head, fault)
+        elif habit == "close":
+            self._drop(head, fault.rule, fault.text)
+        else:
+            self._note(_K.IGNORED, fault.rule, head, text=self._safe(fault.text))
+
+    def _check_processed(self, message: Message) -> None:
+        """HDR-11: a peer cannot have processed what was not sent; it is noted, no more."""
+        processed = to_number(message[LAST_MSG_SEQ_NUM_PROCESSED])
+        if processed is not None and processed >= self._next_out:
+            text = f"LastMsgSeqNumProcessed(369) {processed}, last sent {self._next_out - 1}"
+            self._warnings.append(("HDR-11", text))
+
+    def _on_low(self, message: Message, head: Head) -> None:
         assert head.number is not None
+        if head.msg_type == RESEND_REQUEST and self.config.habits.early_request == "uncounted":
+            # RSP-14: engines that do not count an early request disregard a low number, too.
+            fault = check_content(message, head, self.config)
+            if fault is not None:
+                self._on_fault(head, fault)
+                return
+            self._note(_K.IGNORED, "RSP-14", head, text="answered, its number disregarded")
+            self._answer_resend(message, head, "RSP-14")
+            return
         if head.poss_dup:
             rule = "SQR-04" if head.gap_fill else "SEQ-04"
             self._recovery.answered = True
@@ -351,7 +435,7 @@ class Session(Admitting):
     # The expected number ----------------------------------------------------------------
 
     def _on_expected(self, message: Message, head: Head) -> None:
-        fault = check_content(message, head)
+        fault = self._content_fault(message, head)
         if fault is not None:
             self._on_fault(head, fault)
             return
@@ -368,7 +452,8 @@ class Session(Admitting):
             self._events.append(Received(message, number, head.poss_dup))
             return
         text = self._safe(message.get(TEXT) or message.get(TEST_REQ_ID) or "")
-        if head.poss_dup and head.msg_type != REJECT:
+        acts = head.msg_type == RESEND_REQUEST and self._is_answered(head)
+        if head.poss_dup and head.msg_type != REJECT and not acts:
             # SEQ-14: what it asked for was asked, and answered, the first time.
             self._count(_K.ACCEPTED, "SEQ-14", head, number + 1, "counted, not acted on")
             return
@@ -394,7 +479,7 @@ class Session(Admitting):
 
     def _on_heartbeat(self, message: Message) -> None:
         test_req_id = message.get(TEST_REQ_ID)
-        left = self._tests.pop(test_req_id, None) if test_req_id else None
+        left = self._test_answered(test_req_id) if test_req_id else None
         if test_req_id is None or left is None:
             return
         elapsed = (self._now - left) / times.NANOSECONDS
@@ -405,6 +490,10 @@ class Session(Admitting):
     def _on_gap_fill(self, message: Message, head: Head, number: int) -> None:
         new = to_number(message[NEW_SEQ_NO])
         assert new is not None, "check_content demands one"
+        if new == number and self.config.habits.same_gap_fill == "accept":
+            text = "NewSeqNo(36) is the expected number already"
+            self._note(_K.GAP_FILLED, "SQR-06", head, gap=self._recovery.gap_ordinal, text=text)
+            return
         if new <= number:
             self._on_fault(
                 head,
@@ -421,7 +510,7 @@ class Session(Admitting):
 
     def _on_sequence_reset(self, message: Message, head: Head) -> None:
         """SequenceReset-Reset: it may only raise NextNumIn (SQR-07 to SQR-10)."""
-        fault = check_content(message, head)
+        fault = self._content_fault(message, head)
         new = to_number(message.get(NEW_SEQ_NO))
         if fault is None and new is not None and new < self._next_in:
             fault = Fault(
@@ -434,7 +523,7 @@ class Session(Admitting):
             )
         if fault is not None:
             # SQR-13: in reset mode nothing is counted, whatever number it carries.
-            self._note(_K.REJECTED, fault.rule, head, text=fault.text)
+            self._note(_K.REJECTED, fault.rule, head, text=self._safe(fault.text))
             self._reject(head, fault)
             return
         assert new is not None
@@ -460,21 +549,29 @@ class Session(Admitting):
             return self._entered + times.seconds(config.logout_timeout_seconds)
         if state is _S.CLOSING:
             return self._entered + times.seconds(config.disconnect_wait_seconds)
-        waits = [
-            liveness.deadline(
-                self._pulse,
-                sent=self._sent_at,
-                received=self._received_at,
-                probed=self._probed_at,
-            ),
+        earliest = liveness.deadline(
+            self._pulse,
+            sent=self._sent_at,
+            received=self._received_at,
+            probed=self._probed_at,
+        )
+        for wait in (
             self._request_deadline(),
             self._logout_deadline(),
             self._reset_deadline(),
-        ]
-        return min((wait for wait in waits if wait is not None), default=None)
+            self._closes_at,
+        ):
+            if wait is not None and (earliest is None or wait < earliest):
+                earliest = wait
+        return earliest
 
     def _tick_active(self) -> None:
         now, recovery = self._now, self._recovery
+        if self._closes_at is not None and now >= self._closes_at:
+            self._closes_at = None
+            self._note(_K.TIMED_OUT, "SCH-05", text="session time is over")
+            self._begin_logout("SCH-05", "session time is over")
+            return
         limit = self._reset_deadline()
         if limit is not None and now >= limit:
             # A lost answer is gap-filled, never resent: waiting longer would block send().
@@ -525,7 +622,10 @@ class Session(Admitting):
                 self._send_test(None, "HBT-04")
             case Due.DROP:
                 self._note(_K.TIMED_OUT, "HBT-05", text="TestRequest was not answered")
-                self._fail("HBT-05", "Timed out waiting for an answer to TestRequest")
+                if self.config.logout_on_silence:
+                    self._fail("HBT-05", "Timed out waiting for an answer to TestRequest")
+                else:
+                    self._disconnect("HBT-05", "TestRequest was not answered")
 
     def _tick_waiting(self) -> None:
         rule, text = {

@@ -55,6 +55,7 @@ class TransitionKind(StrEnum):
     RESET_BOTH = "RESET_BOTH"  # both counters went back to 1
     GARBLED = "GARBLED"  # bytes that are no message: ignored, not counted
     REJECTED = "REJECTED"  # a message broke a rule
+    WARNED = "WARNED"  # a message broke a rule and was processed all the same
     IGNORED = "IGNORED"  # a message that this state has no use for
     PROBED = "PROBED"  # silence: a TestRequest asks whether the peer lives
     TIMED_OUT = "TIMED_OUT"  # a limit of time passed

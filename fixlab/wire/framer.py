@@ -167,6 +167,93 @@ class Framer:
         return 1
 
 
+# Where a message of a wrong length ends: at its trailer, or before the next message, if it was
+# cut off. The bytes at the end of a search that another one must look at again:
+_END = re.compile(
+    rb"\x0110=[0-9]{3}\x01|(?=8=(?:FIX|FIXT)\.[0-9]\.[0-9]\x019=[0-9]{1,10}\x0135=)"
+)
+_END_BYTES_MAX = _START_BYTES_MAX
+
+
+class LooseFramer(Framer):
+    """A framer that forgives a wrong BodyLength(9) or CheckSum(10) (FRM-03, FRM-04 off).
+
+    A length that leads to a trailer is taken at its word, so data fields may hold anything;
+    otherwise the first trailer ends the message. No more than `message_bytes_max` bytes wait.
+    """
+
+    __slots__ = ("_clear", "_searched")
+
+    def __init__(self, message_bytes_max: int = 1 << 20) -> None:
+        super().__init__(message_bytes_max)
+        self._searched = 0  # in the waiting bytes: no message ends before it
+        self._clear = 0  # the same in the bytes that are being cut
+
+    def feed(self, data: bytes) -> list[Message | Garbled]:
+        """What `data` completes, in stream order."""
+        waiting = self._waiting
+        if waiting:
+            waiting += data
+            if len(waiting) < self._need or not self._may_end(waiting):
+                return []
+            data = bytes(waiting)
+            waiting.clear()
+        self._clear, self._searched = self._searched, 0
+        found: list[Message | Garbled] = []
+        position = 0
+        while position < len(data):
+            start = _START.match(data, position)
+            if start is None:
+                step = self._unstarted(data, position, found)
+            else:
+                step = self._started(data, start, found)
+            if step == 0:
+                self._waiting += data[position:]
+                return found
+            position += step
+        self._need = 0
+        return found
+
+    def _may_end(self, waiting: bytearray) -> bool:
+        """Whether the waiting bytes are to be cut, once the promised length has come."""
+        if self._searched == 0 or len(waiting) >= self.message_bytes_max:
+            return True
+        if _END.search(waiting, self._searched) is not None:
+            return True
+        self._searched = max(self._searched, len(waiting) - _END_BYTES_MAX)
+        return False
+
+    def _started(
+        self, data: bytes, start: re.Match[bytes], found: list[Message | Garbled]
+    ) -> int:
+        """Bytes of the message that starts here; 0 to wait for more of them."""
+        position, available = start.start(), len(data) - start.start()
+        total = start.end() - 3 - position + int(start[1]) + _TRAILER_BYTES
+        if total <= self.message_bytes_max:
+            if total > available:
+                self._need = total
+                return 0
+            raw = data[position : position + total]
+            if raw[-_TRAILER_BYTES - 1] == 1 and raw[-_TRAILER_BYTES:] in SUM_WITH_TRAILER:
+                return self._accept(raw, found)
+        limit = position + self.message_bytes_max
+        end = _END.search(data, max(start.end() - 1, self._clear), limit)
+        if end is None:
+            self._clear = max(self._clear, min(limit, len(data)) - _END_BYTES_MAX)
+            if available < self.message_bytes_max:
+                self._need, self._searched = 0, max(1, self._clear - position)
+                return 0
+            return self._oversized(int(start[1]), found)
+        if end.end() == end.start():
+            return self._wrong_length(found)
+        return self._accept(data[position : end.end()], found)
+
+    def _accept(self, raw: bytes, found: list[Message | Garbled]) -> int:
+        found.append(Message.from_wire(raw))
+        self._skipping = False
+        return len(raw)
+
+
 def _no_start(chunk: bytes) -> Garbled:
     """Which rule the first bytes break; the same answer for every split of the stream."""
     # The first byte that cannot belong to a start decides; what comes behind it does not.

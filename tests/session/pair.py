@@ -82,6 +82,8 @@ class Pair:
                 other.owed.discard(number)
         for message in messages(output.data):
             self._check_written(end, message)
+        if any(row.rule == "SCH-06" for row in output.transitions):
+            end.number = 0  # reset behind what was written, as the connection ended
         assert end.session.next_in == end.session.store.current_in()
         assert end.session.next_out == end.session.store.peek_out()
         if end.session.state is not _S.DISCONNECTED or output.disconnect is not None:
@@ -113,6 +115,8 @@ class Pair:
                 each.owed.clear()
             if row.rule == "LGN-20":  # the Logon that is out already counts as number 1
                 end.number = 1
+            elif row.rule == "SCH-02":  # no 141=Y tells of it
+                end.number = 0
             return
         # Invariant 1: nothing but a reset lowers a counter, and each kind moves only its own.
         assert row.next_in >= row.next_in_before
@@ -209,6 +213,13 @@ class Pair:
             digits=me.sending_time_digits,
         )
         end.link += raw
+
+    def lift(self, who: int, above: int) -> None:
+        """End `who` does so by the book (SQR-14)."""
+        session = self.ends[who].session
+        if session.state is _S.ACTIVE and not session.replaying and not session._resetting:
+            self.ends[who].owed.clear()
+            self.step(who, session.sequence_reset(session.next_out + above, self.now))
 
     def test(self, who: int) -> None:
         if self.ends[who].session.state is _S.ACTIVE:

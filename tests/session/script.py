@@ -10,9 +10,11 @@ filled in unless given; `!52` leaves one out. An Output is read back as lines, i
     x connection lost                the reason to close the transport
 """
 
+from fixlab.session.admitting import Admit
 from fixlab.session.config import SessionConfig
 from fixlab.session.core import Output
 from fixlab.session.events import (
+    Dropped,
     Ended,
     Established,
     Event,
@@ -75,7 +77,7 @@ def _event(event: Event) -> str:
             return f"{name} {seconds}" + (" reset" if reset else "")
         case Received(msg_seq_num=number, poss_dup=poss_dup):
             return f"{name} {number}" + (" dup" if poss_dup else "")
-        case GapNoticed(begin, end) | GapClosed(begin, end):
+        case GapNoticed(begin, end) | GapClosed(begin, end) | Dropped(begin, end):
             return f"{name} {begin}-{end}"
         case RejectReceived(ref_seq_num=number, text=text):
             return f"{name} {number} {text}".rstrip()
@@ -120,10 +122,14 @@ class Bench:
         store: Store | None = None,
         next_in: int = 1,
         next_out: int = 1,
+        admit: Admit | None = None,
         **settings: object,
     ) -> None:
         self.session = Session(
-            config(**settings), role, store or MemoryStore(next_out=next_out, next_in=next_in)
+            config(**settings),
+            role,
+            store or MemoryStore(next_out=next_out, next_in=next_in),
+            admit=admit,
         )
         self.now = NOW
         self.output = Output(b"", (), (), None)
@@ -194,6 +200,9 @@ class Bench:
     def reset(self) -> list[str]:
         return self._told(self.session.reset(self.now))
 
+    def sequence_reset(self, new_number: int) -> list[str]:
+        return self._told(self.session.sequence_reset(new_number, self.now))
+
     def skip(self, count: int) -> list[str]:
         return self._told(self.session.skip(count, self.now))
 
@@ -205,6 +214,8 @@ class Bench:
         begin_string = self.session.config.begin_string
         version = "1137=9|" if begin_string == "FIXT.1.1" else ""
         seconds = self.session.config.heartbeat_seconds
+        if self.session.config.next_expected and "789=" not in more:
+            more += f"789={self.session.next_out}|"
         return f"35=A|34={number}|98=0|108={seconds}|{more}{version}"
 
     def active(self) -> "Bench":

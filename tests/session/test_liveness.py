@@ -158,3 +158,111 @@ def test_a_tick_before_the_deadline_does_nothing() -> None:
     made = bench()
     made.now = NOW
     assert made.tick() == []
+
+
+# Settings and habits of other engines ---------------------------------------------
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_hbt_01_a_heartbeat_may_leave_before_the_interval_is_over(role: Role) -> None:
+    made = bench(role, heartbeat_factor=0.8)
+    assert at(made) == 24
+    assert made.tick(24) == ["SENT HBT-01 2/3", "> 35=0|34=2|"]
+
+
+def test_hbt_04_05_both_waits_may_last_longer_by_a_time_of_their_own() -> None:
+    # What Artio does: one interval and three seconds, then as long again to the end.
+    made = bench(test_request_factor=1, silence_limit_factor=2, test_request_extra_seconds=3)
+    made.tick(30)
+    assert at(made) == 3
+    assert made.tick(3)[0] == "PROBED HBT-04 2/3"
+    made.tick(30)
+    assert at(made) == 3
+    assert made.tick(3)[0] == "TIMED_OUT HBT-05 2/5"
+
+
+@pytest.mark.parametrize("seconds", [1, 2])
+def test_hbt_05_a_short_interval_does_not_turn_the_second_wait_round(seconds: int) -> None:
+    made = bench(profile="artio", heartbeat_seconds=seconds)
+    made.tick(seconds + 3)
+    assert made.rows[0] == "PROBED HBT-04"
+    made.now = made.now + round((seconds * 1.4 + 3) * NANOSECONDS) - 1
+    assert not any("HBT-05" in row for row in made.tick())
+    made.now += 1
+    assert made.tick()[0].startswith("TIMED_OUT HBT-05")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_hbt_04_05_who_does_not_look_at_silence_only_sends_heartbeats(role: Role) -> None:
+    made = bench(role, check_silence=False)
+    for number in range(2, 9):
+        assert at(made) == 30
+        assert made.tick(30) == [f"SENT HBT-01 2/{number + 1}", f"> 35=0|34={number}|"]
+    made.tick(10**6)
+    assert made.rows == ["SENT HBT-01"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_hbt_05_a_silent_peer_may_be_left_without_a_logout(role: Role) -> None:
+    made = bench(role, logout_on_silence=False)
+    made.tick(36)
+    made.tick(36)
+    assert made.rows == ["TIMED_OUT HBT-05", "STATE HBT-05"]
+    assert made.sent == []
+    assert made.events == ["Ended HBT-05"]
+    assert made.output.disconnect == "TestRequest was not answered"
+    assert made.state is SessionState.DISCONNECTED
+
+
+@pytest.mark.parametrize("profile", ["quickfix", "quickfixj", "quickfixn", "artio"])
+def test_hbt_08_engines_that_ask_with_the_same_id_each_time(profile: str) -> None:
+    made = bench(profile=profile)
+    assert made.test_request()[1] == "> 35=1|34=2|112=TEST|"
+
+
+def test_hbt_07_answers_to_one_id_come_in_the_order_of_the_requests() -> None:
+    made = bench(test_req_id="TEST")
+    made.test_request()
+    made.wait(2)
+    made.test_request()
+    made.wait(1)
+    made.receive("35=0|34=2|112=TEST|")
+    assert made.events == ["RoundTrip TEST 3"]
+    made.wait(1)
+    made.receive("35=0|34=3|112=TEST|")
+    assert made.events == ["RoundTrip TEST 2"]
+    made.receive("35=0|34=4|112=TEST|")
+    assert made.events == []
+
+
+def test_lgn_19_a_fixed_id_does_not_let_a_reset_start_too_early() -> None:
+    made = bench(test_req_id="TEST")
+    made.test_request()
+    made.reset()
+    assert made.sent == ["35=1|34=3|112=ME-3|"]
+    made.receive("35=0|34=2|112=TEST|")
+    assert made.session.state is SessionState.ACTIVE
+    made.receive("35=0|34=3|112=ME-3|")
+    assert made.state is SessionState.RESET_SENT
+
+
+def test_hbt_13_each_request_of_a_flood_is_answered_and_one_row_a_second_tells() -> None:
+    made = bench()
+    told = made.receive(*(f"35=1|34={n}|112=T{n}|" for n in range(2, 42)))
+    assert sum(line.startswith("> 35=0|") for line in told) == 40
+    assert [row for row in made.rows if "HBT-13" in row] == ["STATE HBT-13"]
+    # The row stands behind the answer to the eleventh.
+    assert made.rows.index("STATE HBT-13") == 22
+    made.wait(1)
+    made.receive(*(f"35=1|34={n}|112=T{n}|" for n in range(42, 52)))
+    assert len(made.sent) == 10
+    assert "STATE HBT-13" not in made.rows
+    made.receive("35=1|34=52|112=T|")
+    assert made.rows == ["ACCEPTED HBT-03", "SENT HBT-03", "STATE HBT-13"]
+
+
+def test_hbt_12_no_test_request_after_own_logout() -> None:
+    made = bench(logout_timeout_seconds=1000)
+    made.logout()
+    assert made.tick(900) == []
+    assert at(made) == 100

@@ -12,7 +12,7 @@ AGAIN = f"43=Y|122={T0}|"
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("begin_string", VERSIONS)
-def test_lgo_01_03_own_logout_is_confirmed_and_this_side_closes(
+def test_lgo_01_lgo_03_own_logout_is_confirmed_and_this_side_closes(
     role: Role, begin_string: str
 ) -> None:
     made = bench(role, begin_string=begin_string)
@@ -32,10 +32,11 @@ def test_lgo_02_the_peers_logout_is_answered_and_the_peer_closes(
     role: Role, begin_string: str
 ) -> None:
     made = bench(role, begin_string=begin_string)
+    status = "1409=4|" if begin_string == "FIXT.1.1" else ""  # LGO-09: Logout complete
     assert made.receive("35=5|34=2|58=bye|") == [
         "ACCEPTED LGO-02 3/2",
         "SENT LGO-02 3/3 -> LOGOUT_ANSWERED",
-        "> 35=5|34=2|",
+        f"> 35=5|34=2|{status}",
     ]
     assert made.disconnected() == ["STATE LGO-02 3/3 -> DISCONNECTED", "! Ended LGO-02 clean"]
 
@@ -276,3 +277,128 @@ def test_lgo_02_the_reason_keeps_the_words_of_the_peers_logout() -> None:
     made.disconnected()
     (ended,) = made.output.events
     assert ended == Ended("the peer logged out: end of day", "LGO-02", clean=True)
+
+
+# Habits of other engines, and what a Logout says ---------------------------------------------
+
+FIXT = "FIXT.1.1"
+
+
+@pytest.mark.parametrize("profile", ["quickfix", "quickfixj", "quickfixn", "artio"])
+@pytest.mark.parametrize("role", ROLES)
+def test_lgo_02_engines_that_answer_a_logout_and_close_at_once(
+    role: Role, profile: str
+) -> None:
+    made = bench(role, profile=profile)
+    made.receive("35=5|34=2|58=bye|")
+    assert made.rows == ["ACCEPTED LGO-02", "SENT LGO-02", "STATE LGO-02"]
+    assert [text[:5] for text in made.sent] == ["35=5|"]
+    assert made.events == ["Ended LGO-02 clean"]
+    assert made.output.disconnect == "the peer logged out: bye"
+    assert made.counters == (3, 3)
+
+
+def test_lgo_05_who_closes_after_the_answer_does_so_when_the_gap_is_closed() -> None:
+    made = bench(profile="quickfix")
+    made.receive("35=5|34=4|58=bye|")
+    assert made.session.state is _S.ACTIVE
+    made.receive("35=4|34=2|43=Y|123=Y|36=5|")
+    assert made.rows[-2:] == ["SENT LGO-02", "STATE LGO-02"]
+    assert made.state is _S.DISCONNECTED
+    assert made.counters == (5, 4)
+
+
+def test_lgo_12_engines_that_close_with_their_error_logout() -> None:
+    made = bench(profile="quickfixj")
+    made.receive("35=D|34=1|", "35=D|34=2|")
+    assert made.rows == ["TOO_LOW SEQ-03", "SENT SEQ-03", "STATE SEQ-03"]
+    assert made.events == ["Ended SEQ-03"]
+    assert made.output.disconnect is not None
+    assert made.counters == (2, 3)  # what came behind it was not looked at
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "said"),
+    [
+        ("35=D|34=1|", "SEQ-03", True),
+        ("35=5|34=1|", "LGO-07", True),
+        ("35=D|34=2|8=FIX.4.2|", "HDR-01", True),
+        ("35=A|34=2|98=0|108=30|", "LGN-29", False),
+    ],
+)
+def test_lgo_12_some_engines_say_why_only_for_a_few_errors(
+    text: str, rule: str, said: bool
+) -> None:
+    few = bench(profile="artio")  # all of them
+    few.receive(text)
+    assert any("58=" in sent for sent in few.sent)
+    made = bench(profile="quickfix")
+    made.receive(text)
+    assert made.rows[-1] == f"SENT {rule}"
+    assert ("58=" in made.sent[-1]) is said
+    # The record keeps the reason whether it was said or not.
+    assert made.output.transitions[-1].text
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("35=D|34=1|", "1409=9|"),
+        ("35=5|34=1|", "1409=9|"),
+        ("35=4|34=1|123=Y|36=9|", "1409=9|"),
+        ("35=A|34=2|98=0|108=30|1137=9|", ""),
+    ],
+)
+def test_lgo_09_seq_03_an_error_logout_of_fixt_has_a_status(text: str, status: str) -> None:
+    made = bench(begin_string=FIXT)
+    made.receive(text)
+    assert made.sent[-1].startswith("35=5|")
+    assert made.sent[-1].endswith(f"|{status}" if status else "|")
+    assert ("1409=" in made.sent[-1]) == bool(status)
+    older = bench()
+    older.receive(text)
+    assert "1409=" not in older.sent[-1]
+
+
+def test_lgo_11_logouts_that_cross_confirm_each_other() -> None:
+    one, two = bench(INITIATOR), bench()
+    one.logout()
+    two.logout()
+    for made in (one, two):
+        made.receive("35=5|34=2|")
+        assert made.events == ["Ended LGO-03 clean"]
+        assert made.counters == (3, 3)
+        assert made.sent == []
+
+
+def test_lgo_13_a_resend_under_way_is_completed_before_the_logout() -> None:
+    made = bench(replay_batch_max=2)
+    for _ in range(4):
+        made.send()
+    made.receive("35=2|34=2|7=2|16=0|")
+    assert made.session.replaying
+    assert made.logout("bye") == ["STATE LGO-13 3/6"]
+    assert made.send() == ["QUEUED RSP-15 3/7"]
+    while made.session.replaying:
+        made.tick()
+    assert [text[:10] for text in made.sent[-2:]] == ["35=D|34=6|", "35=5|34=7|"]
+    assert made.state is _S.LOGOUT_SENT
+    # Nothing new leaves after it.
+    assert made.send()[0].startswith("QUEUED")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "35=D|34=2|52=20260105-08:00:00|",
+        "35=D|34=2|52=x|",
+        "35=D|34=2|43=Y|",
+        "35=D|34=2|43=X|",
+    ],
+)
+def test_lgo_04_hdr_00_a_message_with_a_bad_header_is_not_delivered_after_own_logout(
+    text: str,
+) -> None:
+    made = bench()
+    made.logout()
+    assert made.receive(text) == ["IGNORED LGO-04 2/3"]

@@ -49,7 +49,7 @@ def short(made: Bench) -> list[str]:
 
 @pytest.mark.parametrize("begin_string", VERSIONS)
 @pytest.mark.parametrize("resend_range", ["open", "exact"])
-def test_rrq_01_02_what_is_asked_for(begin_string: str, resend_range: str) -> None:
+def test_rrq_01_rrq_02_what_is_asked_for(begin_string: str, resend_range: str) -> None:
     made = bench(begin_string=begin_string, resend_range=resend_range)
     made.receive("35=D|34=5|")
     old = begin_string in ("FIX.4.0", "FIX.4.1")
@@ -226,7 +226,7 @@ def test_rrq_10_the_bytes_that_wait_are_bounded_too() -> None:
     ],
 )
 @pytest.mark.parametrize("batch", [1, 2, 1000])
-def test_rsp_01_02_04_05_06_11_every_number_asked_for_is_covered_once(
+def test_rsp_01_rsp_02_rsp_04_rsp_05_rsp_06_rsp_11_every_number_asked_for_is_covered_once(
     log: str, begin: int, end: int, answer: list[str], batch: int
 ) -> None:
     made = sender(log, replay_batch_max=batch)
@@ -243,7 +243,7 @@ def test_rsp_01_02_04_05_06_11_every_number_asked_for_is_covered_once(
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("begin_string", VERSIONS)
-def test_rsp_01_16_a_replay_keeps_number_and_first_time_and_renews_the_sending_time(
+def test_rsp_01_rsp_16_a_replay_keeps_number_and_first_time_and_renews_the_sending_time(
     role: Role, begin_string: str
 ) -> None:
     made = bench(role, begin_string=begin_string)
@@ -311,7 +311,7 @@ def test_rsp_09_an_application_message_is_resent_not_gap_filled() -> None:
     assert asked(sender("D"), 2, 2) == ["2"]
 
 
-def test_rsp_12_13_a_request_that_comes_too_early_is_answered_first() -> None:
+def test_rsp_12_rsp_13_a_request_that_comes_too_early_is_answered_first() -> None:
     made = bench()
     made.send()
     assert made.receive("35=2|34=5|7=2|16=0|") == [
@@ -434,7 +434,7 @@ def test_lgo_08_a_peer_that_keeps_asking_cannot_hold_the_logout_open() -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("begin_string", VERSIONS)
-def test_sqr_01_02_an_expected_gap_fill_moves_on(role: Role, begin_string: str) -> None:
+def test_sqr_01_sqr_02_an_expected_gap_fill_moves_on(role: Role, begin_string: str) -> None:
     made = bench(role, begin_string=begin_string)
     assert made.receive("35=4|34=2|123=Y|36=9|") == ["GAP_FILLED SQR-02 9/2"]
     row = made.output.transitions[0]
@@ -554,7 +554,7 @@ def test_sqr_10_a_flagged_reset_is_a_reset() -> None:
     assert bench().receive(f"35=4|34=1|36=9|{AGAIN}") == ["RESET_IN SQR-07 9/2"]
 
 
-def test_sqr_11_12_a_request_is_never_answered_with_a_reset() -> None:
+def test_sqr_11_sqr_12_a_request_is_never_answered_with_a_reset() -> None:
     made = sender("D0-D0")
     made.receive("35=2|34=4|7=1|16=0|")
     fills = [text for text in made.sent if text.startswith("35=4|")]
@@ -595,7 +595,7 @@ LOST = list(itertools.product(range(5), range(5)))
 @pytest.mark.parametrize("resend_range", ["open", "exact"])
 @pytest.mark.parametrize("cut", [False, True])
 @pytest.mark.parametrize("first", [0, 1])
-def test_rsp_12_13_both_sides_behind_at_once_settle_with_one_request_each(
+def test_rsp_12_rsp_13_both_sides_behind_at_once_settle_with_one_request_each(
     first: int, cut: bool, resend_range: str, batch: int
 ) -> None:
     """Whatever each side lost, with and without a new Logon, whoever speaks first after it."""

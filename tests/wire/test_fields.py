@@ -24,20 +24,43 @@ def test_dat_03_a_wrong_length_is_a_defect_and_the_rest_is_still_read(length: by
     assert (defect.rule, defect.tag, defect.reason) == ("DAT-03", 95, 5)
 
 
-def test_dat_01_a_length_that_is_not_directly_before_its_data_announces_nothing() -> None:
-    fields, defect = split_fields(b"95=3\x0158=x\x0196=abc\x01")
-    assert fields == ((95, b"3"), (58, b"x"), (96, b"abc"))
-    assert defect is None
+@pytest.mark.parametrize("first", [b"95=3\x0158=x\x01", b"58=x\x01"])
+def test_dat_01_data_without_its_length_directly_before_it_is_a_defect(first: bytes) -> None:
+    fields, defect = split_fields(first + b"96=abc\x01")
+    assert fields[-2:] == ((58, b"x"), (96, b"abc"))
+    assert defect is not None
+    assert (defect.rule, defect.tag, defect.reason) == ("DAT-01", 95, 1)
+
+
+def test_dat_03_the_length_of_a_signature_has_a_reason_of_its_own() -> None:
+    _, defect = split_fields(b"93=9\x0189=abc\x01")
+    assert defect is not None
+    assert (defect.rule, defect.tag, defect.reason) == ("DAT-03", 93, 8)
 
 
 @pytest.mark.parametrize(
-    "field", [b"", b"x", b"=5", b"0=x", b"007=x", b"-1=x", b"1 1=x", b"12345678901=x", b"a=b"]
+    "field", [b"=5", b"0=x", b"007=x", b"-1=x", b"1 1=x", b"12345678901=x", b"a=b"]
 )
 def test_frm_11_what_is_no_field_is_kept_as_tag_0(field: bytes) -> None:
     fields, defect = split_fields(b"35=D\x01" + field + b"\x0158=x\x01")
     assert fields == ((35, b"D"), (0, field), (58, b"x"))
     assert defect is not None
     assert (defect.rule, defect.reason) == ("FRM-11", 0)
+
+
+@pytest.mark.parametrize("rest", [b"", b"x", b"a b", b"12"])
+def test_frm_12_what_has_no_equals_sign_is_the_rest_of_a_value(rest: bytes) -> None:
+    fields, defect = split_fields(b"35=D\x0158=a\x01" + rest + b"\x01")
+    assert fields == ((35, b"D"), (58, b"a"), (0, rest))
+    assert defect is not None
+    assert (defect.rule, defect.tag, defect.reason) == ("FRM-12", 58, 17)
+
+
+def test_rej_07_an_empty_value_may_be_allowed_and_hides_no_other_defect() -> None:
+    assert split_fields(b"35=D\x0158=\x01", empty_ok=True)[1] is None
+    _, defect = split_fields(b"35=D\x0158=\x01=x\x01", empty_ok=True)
+    assert defect is not None
+    assert defect.rule == "FRM-11"
 
 
 def test_frm_11_the_last_field_ends_with_soh_too() -> None:

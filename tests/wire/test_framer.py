@@ -61,7 +61,7 @@ def bad_length(raw: bytes, by: int) -> bytes:
         ("FRM-13", b"8=FIX.4.4\x019=9999999999\x0135=0\x01"),
     ],
 )
-def test_frm_01_02_03_04_07_13_a_broken_stretch_is_named_once_and_passed_over(
+def test_frm_01_frm_02_frm_03_frm_04_frm_07_frm_13_what_is_broken_is_named_once(
     rule: str, broken: bytes
 ) -> None:
     assert feed(ONE + broken + TWO + THREE) == [ONE, rule, TWO, THREE]
