@@ -129,8 +129,11 @@ class Admitting(Recovering):
         if isinstance(terms, Fault):
             self._refuse_logon(head, terms)
             return
-        reset = terms.reset or self._resets_at_logon()
         assert head.number is not None
+        # LGN-20: nothing but the Logon came since a reset that only this side wanted, so the
+        # peer may never have learned of it; a higher number is perhaps one of the old ones.
+        unsure = self._reset_unasked and self._next_in == 2 < head.number
+        reset = terms.reset or self._resets_at_logon() or unsure
         # LGN-17: after a reset the Logon is number 1, whatever a peer that did not ask for
         # the reset wrote; LGN-20 is what this peer then does.
         number = 1 if reset else head.number
@@ -154,6 +157,7 @@ class Admitting(Recovering):
         else:
             self._count(_K.ACCEPTED, "LGN-09", head, self._next_in + 1)
         self._send_logon("LGN-05", reset=reset, state=_S.ACTIVE)  # LGN-05: before all else
+        self._reset_unasked = reset and not terms.reset
         self._establish(head, reset=reset, expected=expected)
 
     def _is_admitted(self, message: Message, head: Head) -> bool:
@@ -263,11 +267,15 @@ class Admitting(Recovering):
         return Fault("LGN-08", Answer.LOGOUT, f"Invalid Logon: {wrong.text}")
 
     def _refuse_logon(self, head: Head, fault: Fault, *, status: int | None = None) -> None:
-        """LGN-08: an invalid Logon uses up the peer's number, then Logout and close."""
+        """LGN-08: an invalid Logon uses up the peer's number, then Logout and close.
+
+        Anything else that comes in its place (LGN-03) is not processed, so it does not count
+        either: the next Logon brings it back.
+        """
         if self.config.habits.bad_logon == "close" and fault.rule not in SAID_BY_ALL:
             self._drop(head, fault.rule, fault.text)  # LGN-32: without a word nothing counts
             return
-        if head.number == self._next_in:
+        if head.number == self._next_in and head.msg_type == LOGON:
             text = self._safe(fault.text)
             self._count(_K.REJECTED, fault.rule, head, self._next_in + 1, text)
         else:
@@ -317,11 +325,14 @@ class Admitting(Recovering):
         self._send_new(
             LOGON, body + extra, rule, header=header, state=state, text="141=Y" if reset else ""
         )
+        if reset and not config.persist_messages:
+            # LGN-19: after a crash nothing else tells of a reset that was not answered.
+            self.store.save_sent(self._logon_number, self._data[-1])
 
     def _establish(self, head: Head, *, reset: bool, expected: int | None = None) -> None:
         """The exchange is complete; `expected` is the peer's 789, where it is heeded."""
         seconds = self._pulse.interval // times.NANOSECONDS
-        self._established, self._reset_next_logon, self._queued_from = True, False, None
+        self._established, self._reset_next_logon = True, False
         self._events.append(Established(seconds, reset))
         if self._recovery.open:
             self._note_gap(head)

@@ -75,7 +75,9 @@ class Core(ABC):
         self._step = -1
         self._begin_connection(0)
         self._reset_next_logon = False
-        self._queued_from: int | None = None  # first number QUEUED since the last Logon
+        self._reset_unasked = False  # the last Logon answer reset what the peer did not ask for
+        # First and last number of each run of messages that were QUEUED and have not left yet.
+        self._queued: list[tuple[int, int]] = []
         self._dated: int | None = None  # when the last connection began (SCH-02)
         self._begin_step(0, count=False)
 
@@ -316,8 +318,10 @@ class Core(ABC):
             self.store.save_sent(number, raw)  # RSP-11: what has yet to leave is kept
         if self._unsent_from is None and self._state in (_S.LOGON_SENT, _S.ACTIVE):
             self._unsent_from = number
-        if self._queued_from is None and self._state is not _S.ACTIVE:
-            self._queued_from = number
+        if self._queued and self._queued[-1][1] == number - 1:
+            self._queued[-1] = (self._queued[-1][0], number)
+        else:
+            self._queued.append((number, number))
         rule = "RSP-15" if self._state is _S.ACTIVE else "SCH-07"
         text = "stored; leaves after the replay" if self._replays else "stored; not logged on"
         self._note(
@@ -389,15 +393,20 @@ class Core(ABC):
 
     def _drop_queued(self) -> None:
         """SCH-04: what is queued has no place in the new numbers; it is not lost in silence."""
-        first = self._unsent_from if self._state is _S.ACTIVE else self._queued_from
-        self._unsent_from = self._queued_from = None
-        if first is None:
-            return
-        last = self._next_out - 1
-        self._note(
-            _K.IGNORED, "SCH-04", begin=first, end=last, text="queued, dropped by the reset"
-        )
-        self._events.append(Dropped(first, last))
+        queued, self._queued, self._unsent_from = self._queued, [], None
+        for first, last in queued:
+            self._note(
+                _K.IGNORED, "SCH-04", begin=first, end=last, text="queued, dropped by the reset"
+            )
+            self._events.append(Dropped(first, last))
+
+    def _unqueue(self, begin: int, end: int) -> list[tuple[int, int]]:
+        """Numbers `begin` to `end` have left or never will; which runs of them were queued."""
+        before = [(first, min(last, begin - 1)) for first, last in self._queued]
+        after = [(max(first, end + 1), last) for first, last in self._queued]
+        passed = [(max(first, begin), min(last, end)) for first, last in self._queued]
+        self._queued = sorted({run for run in before + after if run[0] <= run[1]})
+        return [run for run in passed if run[0] <= run[1]]
 
     def _content_fault(self, message: Message, head: Head) -> Fault | None:
         """The first rule that the contents of a message break (HDR-00, REJ-22).

@@ -125,8 +125,6 @@ class Ending(Core):
         """This connection is over; with `close` it is this side that closes it."""
         self._abandon_gap()
         self._replays.clear()
-        if self._queued_from is None:
-            self._queued_from = self._unsent_from
         # SCH-06: a stranger at an acceptor's port must not be able to reset its numbers.
         known = self._established or self.role is Role.INITIATOR
         self._note(_K.STATE, rule, state=_S.DISCONNECTED, text=text)

@@ -66,8 +66,9 @@ class RoundTrip(NamedTuple):
 
 
 class Dropped(NamedTuple):
-    """Messages queued as `begin` to `end` will never leave: a reset came before (SCH-04).
+    """Messages queued as `begin` to `end` will never leave.
 
+    A reset came before (SCH-04), or the peer asked and their type is not resent (RSP-09).
     Only those that this object queued are told; hand them over again where they still matter.
     """
 

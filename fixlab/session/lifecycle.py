@@ -213,6 +213,7 @@ def _check_encryption(message: Message) -> Fault | None:
     if method is None:
         return _logout(required(ENCRYPT_METHOD, rule="LGN-08"))
     if method != "0":
+        # TLS-04: secrecy belongs to TLS below; FIX's own encryption is obsolete (REJ-17).
         return Fault(
             "LGN-13",
             Answer.REJECT_LOGOUT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from fixlab.session.ordering import HEADER_GROUPS, ascending, body_groups
 from fixlab.wire.fields import Field, split_fields
 from fixlab.wire.message import TRAILERS, checksum, encode
 from fixlab.wire.tags import (
+    ADMIN_TYPES,
     BUSINESS_MESSAGE_REJECT,
     HEADER_TAGS,
     LAST_MSG_SEQ_NUM_PROCESSED,
@@ -27,7 +29,11 @@ from fixlab.wire.tags import (
 
 # What a replay adds at most: 43=Y, 122 with nine digits, a digit more of BodyLength(9).
 REPLAY_BYTES = 40
+_BATCH_BYTES = 1 << 18  # RSP-15: and so much of a replay at most before other input's turn
 _OLD = ("FIX.4.0", "FIX.4.1")
+_ADMIN = frozenset(kind.encode() for kind in ADMIN_TYPES)
+# RSP-15, SCH-08: replays of what only waited to be sent. It is not stale, whatever its type.
+_FIRST_TIME = ("RSP-15", "SCH-08")
 
 
 def composer_of(config: SessionConfig, processed: Callable[[], int]) -> Composer:
@@ -66,6 +72,14 @@ class Composer:
         self.infinity = OLD_INFINITY if config.begin_string in _OLD else 0
         self.open_ends = open_ends(config.begin_string)
         self._filled = frozenset(kind.encode("latin-1") for kind in config.gap_fill_types)
+        # A message of this composer, up to its TargetCompID: what replays nearly always meet.
+        self._own = re.compile(
+            rb"8=%b\x019=[0-9]+\x01(35=[^\x01]+\x0134=[0-9]+\x01)(49=%b\x01)52=([^\x01]+)(\x0156=%b\x01)"
+            % tuple(
+                re.escape(text.encode())
+                for text in (config.begin_string, config.sender_comp_id, config.target_comp_id)
+            )
+        ).match
 
     def message(
         self, msg_type: bytes, number: int, header: bytes, body: bytes, now: int
@@ -110,6 +124,16 @@ class Composer:
 
         All else is as it was, PossResend(97) and ApplVerID(1128) too (PRS-04, RSP-19).
         """
+        found = self._own(raw)
+        if found and b"\x0143=" not in raw and b"\x01122=" not in raw:
+            # As this composer wrote it, and sent once: all that changes stands in the header.
+            head, sender, first, target = found.groups()
+            sent = times.format_utc(now, self._digits)
+            middle = b"43=Y\x01%b52=%b\x01122=%b%b" % (sender, sent, first, target)
+            return encode(self._begin_string, head + middle + raw[found.end() : -7])
+        return self._replay_any(raw, now)
+
+    def _replay_any(self, raw: bytes, now: int) -> bytes:
         fields, _ = split_fields(raw)
         original = next((value for tag, value in fields if tag == 122), None)
         parts = []
@@ -125,9 +149,13 @@ class Composer:
                 parts.append(b"%d=%b\x01" % (tag, value))
         return encode(self._begin_string, b"".join(parts))
 
-    def is_filled(self, raw: bytes) -> bool:
-        """Whether a stored message is gap-filled over rather than resent (RSP-02, RSP-09)."""
-        return raw.split(b"\x01", 3)[2][3:] in self._filled
+    def is_filled(self, raw: bytes, *, first_time: bool = False) -> bool:
+        """Whether a stored message is gap-filled over rather than resent (RSP-02, RSP-09).
+
+        What leaves for the `first_time` is filled over only if it belongs to the session.
+        """
+        kind = raw.split(b"\x01", 3)[2][3:]
+        return kind in self._filled and not (first_time and kind not in _ADMIN)
 
 
 class AddressedComposer(Composer):
@@ -268,10 +296,10 @@ class Replay:
 
         Every number of the range is covered exactly once, by its message or a gap fill.
         """
-        stop = min(self.last, self.position + limit - 1)
+        stop, size = min(self.last, self.position + limit - 1), 0
         for number, raw in stored:
             assert self.position <= number <= stop, "a store yields what was asked, ascending"
-            if composer.is_filled(raw):
+            if composer.is_filled(raw, first_time=self.rule in _FIRST_TIME):
                 continue
             first = self.position if self.run is None else self.run
             if first < number:
@@ -279,9 +307,12 @@ class Replay:
             self.run, self.position = None, number + 1
             self.resent += 1
             again = composer.replay(raw, now)
+            size += len(again)
             yield Replayed(
                 number, again, None, again.split(b"\x01", 3)[2][3:].decode("latin-1")
             )
+            if size >= _BATCH_BYTES:
+                return  # large messages: others get their turn earlier
         if self.position <= stop:
             self.run = self.position if self.run is None else self.run
             self.position = stop + 1

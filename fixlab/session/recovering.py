@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fixlab import times
 from fixlab.session.ending import Ending
-from fixlab.session.events import GapClosed, GapNoticed
+from fixlab.session.events import Dropped, GapClosed, GapNoticed
 from fixlab.session.inbound import Head, check_content, to_number
 from fixlab.session.outbound import Replay, resend_request_body
 from fixlab.session.recovery import Held
@@ -50,7 +50,10 @@ class Recovering(Ending):
         self._hold(message, head, number, acted=acts)
         # RSP-12 as QuickFIX/J has it: the gap is asked for with the next early message only.
         recovery.quiet = acts and habit == "hold" and not known
-        if asked and self.config.redundant_requests:
+        # RRQ-04: a request or a repeat asks for nothing more, or two sides that both do this
+        # would answer each other for ever.
+        new = not acts and not head.poss_dup
+        if asked and new and self.config.redundant_requests:
             recovery.requested, recovery.redundant = False, True
         if acts:
             self._answer_resend(message, head, "RSP-12")
@@ -279,6 +282,11 @@ class Recovering(Ending):
                 self._note(_K.RESENT, "RSP-01", head)
             else:
                 self._note(_K.FILL_SENT, "RSP-04", head, begin=item.number, end=item.fill_to)
+            if self._queued:
+                passed = self._unqueue(item.number, item.fill_to or item.number)
+                if item.fill_to is not None:
+                    # RSP-09: of a type that is not resent, so they never leave.
+                    self._events += [Dropped(first, last) for first, last in passed]
         if not replay.done:
             return
         self._replays.pop(0)

@@ -103,10 +103,20 @@ class Session(Admitting):
     def receive(self, data: bytes, now: int) -> Output:
         """Bytes from the peer, in any split; each message in them is a step of its own."""
         self._begin_step(now, count=False)
+        missing = self._framer.missing
+        if 0 < missing < len(data):
+            # A message was cut in two: with its end apart, the rest can go the quick way again.
+            self._take(data[:missing])
+            data = data[missing:]
+        self._take(data)
+        return self._output()
+
+    def _take(self, data: bytes) -> None:
+        now = self._now
         if self._framer.idle:
             done = self._deliver_usual(data)
             if done == len(data):
-                return self._output()
+                return
             data = data[done:]
         for item in self._framer.feed(data):
             if self._state is _S.DISCONNECTED:
@@ -122,7 +132,6 @@ class Session(Admitting):
                     continue
                 self._received_at, self._probed_at = now, None
                 self._on_message(item)
-        return self._output()
 
     def tick(self, now: int) -> Output:
         """Do what is due at `now`; nothing when `deadline` has not come."""

@@ -69,6 +69,11 @@ class Framer:
         """Whether the next byte starts a message: nothing waits, no broken stretch is open."""
         return not self._waiting and not self._skipping
 
+    @property
+    def missing(self) -> int:
+        """Bytes that complete the message that waits; 0 without one, or when not yet known."""
+        return max(self._need - len(self._waiting), 0) if self._waiting else 0
+
     def feed(self, data: bytes) -> list[Message | Garbled]:
         """What `data` completes, in stream order."""
         if self._waiting:

@@ -126,6 +126,28 @@ def test_rrq_06_without_a_limit_it_waits_for_ever() -> None:
     assert made.tick() == []
 
 
+@pytest.mark.parametrize("redundant_requests", [False, True])
+@pytest.mark.parametrize("early_messages", ["hold", "drop"])
+def test_rrq_04_sides_that_ask_each_other_in_parts_do_not_go_on_for_ever(
+    early_messages: str, redundant_requests: bool
+) -> None:
+    pair = Pair(
+        early_messages=early_messages,
+        redundant_requests=redundant_requests,
+        resend_chunk_max=1,
+        replay_batch_max=1,
+        replay_repeat_max=1_000,
+    )
+    pair.connect()
+    pair.flow()
+    for who in (0, 1):
+        pair.lose(who, 4)
+        pair.send(who, 6)
+    pair.wait(1)
+    assert pair.settled()
+    assert [end.got for end in pair.ends] == [[1, 2, 3, 4, 5, 6]] * 2
+
+
 # Early messages dropped -----------------------------------------------------------------------
 
 

@@ -205,10 +205,11 @@ def test_sch_04_what_a_lost_connection_kept_from_leaving_counts_as_queued() -> N
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_sch_04_what_the_peer_could_ask_for_is_not_told(role: Role) -> None:
+def test_sch_04_what_the_peer_has_asked_for_is_not_told(role: Role) -> None:
     made = Bench(role, reset_on_disconnect=True)
     made.send()
     made.active()  # the Logon's number tells the peer of it
+    made.receive("35=2|34=2|7=1|16=0|")
     made.disconnected()
     assert made.events == ["Ended DSC-03"]
 
