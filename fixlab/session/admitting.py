@@ -30,6 +30,7 @@ from fixlab.wire.tags import ADMIN_TYPES, LOGON, LOGOUT, MSG_TYPE_NAMES, TEXT
 _S, _K = SessionState, TransitionKind
 _REFUSAL_MAX = 1_000  # characters of an admit hook's text that Text(58) repeats
 Admit = Callable[[Message], str | None]
+_RESETS_MAX = 5  # LGN-19: in session, by the peer, within a second; more is a loop
 
 
 class Admitting(Recovering):
@@ -395,6 +396,19 @@ class Admitting(Recovering):
         terms = self._logon_terms(message, head)
         if isinstance(terms, Terms) and terms.reset:
             if self.role is Role.ACCEPTOR and not self._is_admitted(message, head):
+                return
+            if self._reset_unasked and self._next_in == self._next_out == 2:
+                # LGN-20: some initiators take a reset they did not ask for as a request, and
+                # answer it. To answer that again would go on for ever.
+                self._reset_unasked = False
+                text = "the answer to the reset of this side"
+                self._note(_K.ACCEPTED, "LGN-20", head, text=text)
+                return
+            since = self._now - times.NANOSECONDS
+            self._peer_resets = [*(t for t in self._peer_resets if t > since), self._now]
+            if len(self._peer_resets) > _RESETS_MAX:
+                self._note(_K.REJECTED, "LGN-19", head)
+                self._fail("LGN-19", f"more than {_RESETS_MAX} resets within a second")
                 return
             self._replays.clear()
             self._reset_test, self._peer_logout = None, None

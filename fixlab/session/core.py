@@ -97,7 +97,9 @@ class Core(ABC):
         self._established = False  # the Logon exchange was completed
         self._send_max = self._bytes_max  # FRM-13: less when the peer's Logon says so
         self._unsent_from: int | None = None  # first number QUEUED on this connection
-        self._asked = (0, 0, 0)  # the last ResendRequest's range, and how often in a row
+        # The last ResendRequest's range, how often in a row, and when that last counted.
+        self._asked = (0, 0, 0, now)
+        self._peer_resets: list[int] = []  # when the peer reset in session, of late
         self._reset_test: str | None = None  # TestReqID whose answer lets a reset start
         self._reset_asked = now  # when that TestRequest left
         self._old_next_in = 0  # RESET_SENT: what was due under the old numbers

@@ -42,17 +42,13 @@ NEXT_STATES: dict[SessionState, frozenset[SessionState]] = {
 
 
 # LGN-26, LGO-09: SessionStatus(1409) that a Logout of FIXT carries, by the rule it is sent for.
+# The newer codes 9 (number too low) and 10 (789 too high) are left to Text(58): a peer with a
+# published dictionary, which ends at 8, would reject the Logout for them.
 SESSION_STATUS = {
     "LGO-02": 4,  # Logout complete
     "LGO-05": 4,
     "LGN-26": 5,  # invalid user name or password
     "LGN-33": 7,  # no logons at this time
-    "LGN-11": 9,  # MsgSeqNum too low
-    "SEQ-03": 9,
-    "SQR-05": 9,
-    "RSP-14": 9,
-    "LGO-07": 9,
-    "LGN-23": 10,  # NextExpectedMsgSeqNum too high
 }
 
 # Engines that leave Text(58) out of most error Logouts still write it for these rules, and

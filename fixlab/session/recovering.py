@@ -26,6 +26,9 @@ from fixlab.wire.tags import (
 _S, _K = SessionState, TransitionKind
 REQUEST_REPEATS_MAX = 1  # RRQ-06: ask once more, then give up
 _STALLED_MAX = 2  # SQR-16: so many new messages in a row, and the answer has stopped
+# RSP-17: a request counts as repeated so long after the last one that counted. A peer that asks
+# at every early message (RRQ-04) repeats itself before our answer can reach it.
+_REPEAT_GAP = times.NANOSECONDS
 _REPLAYS_MAX = 16  # RSP-17: ResendRequests whose answer may be outstanding at once
 
 
@@ -250,9 +253,11 @@ class Recovering(Ending):
                 text=f"nothing to send: the next number here is {self._next_out}",
             )
             return
-        last_begin, last_end, times_asked = self._asked
-        same = (begin, end) == (last_begin, last_end)
-        self._asked = (begin, end, times_asked + 1 if same else 1)
+        last_begin, last_end, times_asked, counted = self._asked
+        if (begin, end) != (last_begin, last_end):
+            self._asked = (begin, end, 1, self._now)
+        elif self._now - counted >= _REPEAT_GAP:
+            self._asked = (begin, end, times_asked + 1, self._now)
         if self._asked[2] > self.config.replay_repeat_max:
             self._fail("RSP-17", f"ResendRequest {begin} to {end} repeated without progress")
             return

@@ -430,9 +430,21 @@ class Session(Admitting):
             self._answer_resend(message, head, "RSP-14")
             return
         if head.poss_dup:
-            rule = "SQR-04" if head.gap_fill else "SEQ-04"
-            self._recovery.answered = True
-            self._note(_K.DUPLICATE, rule, head, gap=self._recovery.gap_ordinal)
+            rule, recovery = "SQR-04" if head.gap_fill else "SEQ-04", self._recovery
+            recovery.answered = True
+            self._note(_K.DUPLICATE, rule, head, gap=recovery.gap_ordinal)
+            new = to_number(message.get(NEW_SEQ_NO)) if head.gap_fill else None
+            if (
+                new is not None
+                and new > self._next_in
+                and recovery.requested
+                and recovery.asked_again < REQUEST_REPEATS_MAX
+            ):
+                # It began too early to be used, as with engines that fill from a Logon which
+                # was counted already. The numbers it meant are missing still.
+                recovery.requested = False
+                recovery.asked_again += 1
+                self._request_missing()
             return
         rule = {RESEND_REQUEST: "RSP-14", LOGOUT: "LGO-07"}.get(head.msg_type, "SEQ-03")
         if head.gap_fill:

@@ -285,10 +285,7 @@ class Duel(Pair):
             assert timed or what in self.bad[1 - who], row
             self._lose(1 - who, what, "rejected")
             return
-        # The published dictionary of FIXT.1.1 ends at SessionStatus(1409) 8; a Logout that says
-        # 9 or 10 (LGO-09) is rejected by whoever holds it against that.
-        status = row.msg_type == "5" and "SessionStatus(1409)" in row.text
-        assert timed or status, row
+        assert timed, row
 
     def _lose(self, who: int, what: int, why: str) -> None:
         if what in self.ends[who].owed:

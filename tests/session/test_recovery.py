@@ -355,9 +355,22 @@ def test_rsp_17_the_same_range_over_and_over_ends_the_session() -> None:
     made = sender("D", replay_repeat_max=3)
     for _ in range(3):
         assert asked(made, 2, 0)[0] == "2"
+        made.wait(1)
     made.receive("35=2|34=5|7=2|16=0|")
     assert made.rows == ["ACCEPTED RSP-01", "SENT RSP-17"]
     assert made.state is SessionState.CLOSING
+
+
+def test_rsp_17_rrq_04_requests_in_one_burst_count_once() -> None:
+    # A peer that asks at every early message does so before our answer can reach it.
+    made = sender("D", replay_repeat_max=1)
+    for _ in range(8):
+        assert asked(made, 2, 0)[0] == "2"
+        made.wait(0.1)
+    assert made.state is SessionState.ACTIVE
+    made.wait(0.2)
+    made.receive("35=2|34=10|7=2|16=0|")
+    assert made.rows[-1] == "SENT RSP-17"
 
 
 def test_rsp_17_another_range_starts_the_count_anew() -> None:
@@ -386,6 +399,7 @@ def test_rsp_17_after_a_logout_the_connection_just_ends(after_logout: str) -> No
         made.receive("35=5|34=2|")
     for _ in range(3):
         made.receive(f"35=2|34={made.session.next_in}|7=2|16=0|")
+        made.wait(1)
     assert made.rows[-1] == "STATE RSP-17"
     assert made.state is SessionState.DISCONNECTED
 
@@ -652,3 +666,20 @@ def test_the_transitions_of_a_gap_carry_its_ordinal() -> None:
     made.receive("35=D|34=5|")
     kinds = {TransitionKind.GAP_OPENED, TransitionKind.RESEND_REQUESTED, TransitionKind.HELD}
     assert {row.gap for row in made.output.transitions if row.kind in kinds} == {2}
+
+
+def test_sqr_04_a_gap_fill_from_too_low_asks_again_for_what_it_meant() -> None:
+    # QuickFIX fills from the number of a Logon that was counted meanwhile.
+    again = f"43=Y|122={T0}|"
+    made = bench()
+    made.receive("35=D|34=7|", f"35=D|34=2|{again}", f"35=D|34=3|{again}")
+    low = f"35=4|34=3|{again}123=Y|36=7|"
+    made.receive(low)
+    assert made.rows == ["DUPLICATE SQR-04", "RESEND_REQUESTED RRQ-06", "SENT RRQ-01"]
+    assert made.sent == ["35=2|34=3|7=4|16=0|"]
+    made.receive(low)  # once more, and it is left to the time-out
+    assert made.rows == ["DUPLICATE SQR-04"]
+    made.receive(f"35=4|34=4|{again}123=Y|36=7|")
+    assert made.delivered[-1] == 7
+    made.receive(low)  # nothing is missing any more
+    assert made.rows == ["DUPLICATE SQR-04"]

@@ -347,3 +347,31 @@ def test_sqr_15_an_end_that_lost_its_numbers_catches_up() -> None:
     assert lost.next_out == pair.ends[0].session.next_in
     assert pair.ends[1].got == [1, 2, 3, 4, 5]
     assert lost.next_out >= 100
+
+
+def test_lgn_20_the_answer_to_a_reset_that_was_not_asked_for_is_not_answered() -> None:
+    # QuickFIX's initiator takes an unasked 141=Y for a request, resets and answers it.
+    made = Bench(ACCEPTOR, reset_on_logon=True, next_in=5, next_out=5)
+    made.connected()
+    made.receive("35=A|34=5|98=0|108=30|")
+    assert "141=Y" in made.sent[0]
+    made.receive("35=A|34=1|98=0|108=30|141=Y|")
+    assert (made.rows, made.sent, made.counters) == (["ACCEPTED LGN-20"], [], (2, 2))
+    made.receive("35=D|34=2|")
+    assert made.delivered == [2]
+    made.receive("35=A|34=1|98=0|108=30|141=Y|")  # this one is a reset of its own
+    assert made.rows[0] == "RESET_BOTH LGN-19"
+
+
+def test_lgn_19_resets_in_a_circle_end_the_session() -> None:
+    made = bench()
+    for _ in range(5):
+        made.receive("35=A|34=1|98=0|108=30|141=Y|")
+        assert made.state is SessionState.ACTIVE
+    made.receive("35=A|34=1|98=0|108=30|141=Y|")
+    assert made.rows == ["REJECTED LGN-19", "SENT LGN-19"]
+    slow = bench()
+    for _ in range(9):
+        slow.receive("35=A|34=1|98=0|108=30|141=Y|")
+        slow.wait(0.5)
+    assert slow.state is SessionState.ACTIVE
