@@ -59,8 +59,11 @@ def _spec(role: str, begin_string: str, name: str) -> Spec:
         settings = _dictionary(begin_string)
     if begin_string == "FIXT.1.1":
         settings += ("DefaultApplVerID=FIX.5.0SP2",)
-    if name == "reset_on_logon" and role == "initiator":
+    resets = {"reset_on_logon": "initiator", "reset_nobody_asked_for": "acceptor"}
+    if resets.get(name) == role:
         settings += ("ResetOnLogon=Y",)
+    if name == "next_expected":
+        settings += ("SendNextExpectedMsgSeqNum=Y",)
     return Spec(begin_string, name, settings)
 
 
@@ -76,9 +79,6 @@ class Table:
             target_comp_id="QF",
             begin_string=peer.spec.begin_string,
             replay_batch_max=20,
-            # QuickFIX may fill from a number that was held and is processed already. What that
-            # leaves open is asked for again after this time (RRQ-06).
-            resend_timeout_seconds=1.0,
         )
         self.lives: list[Journal] = []
         self.orders: list[str] = []  # of QuickFIX, as they came
@@ -97,10 +97,13 @@ class Table:
         store: Store | None = None,
         before: Callable[[Driver], Awaitable[None]] | None = None,
         reset_on_logon: bool = False,
+        next_expected: bool = False,
         reconnect_seconds: float = 0.1,
     ) -> AsyncIterator[Driver]:
         """fixlab's end, logged on; `before` runs once it is made and before it connects."""
-        config = replace(self.config, reset_on_logon=reset_on_logon)
+        config = replace(
+            self.config, reset_on_logon=reset_on_logon, next_expected=next_expected
+        )
         journal = Journal()
         self.lives.append(journal)
         logons = self.peer.logons
@@ -390,6 +393,36 @@ async def reset_on_logon(table: Table) -> None:
     assert_log_agrees(table, cuts=1)
 
 
+async def reset_nobody_asked_for(table: Table) -> None:
+    """The acceptor resets with every Logon, and the initiator does not ask for it.
+
+    QuickFIX's initiator takes fixlab's unasked 141=Y for a request and answers it (LGN-20).
+    """
+    async with table.open(reset_on_logon=table.role == "acceptor") as lab:
+        await table.they_send(3)
+        await table.send(lab, 3)
+        await table.part(lab)
+        assert len(lab.journal.to_frame().query("msg_type == 'A' and kind == 'SENT'")) == 1
+    assert_log_agrees(table)
+
+
+async def next_expected(table: Table) -> None:
+    """Both sides miss orders at the Logon, and NextExpectedMsgSeqNum(789) says so there."""
+    await table.they_send(3, "EARLY")
+
+    async def queue(lab: Driver) -> None:
+        await table.send(lab, 2, "EARLY")
+
+    async with table.open(next_expected=True, before=queue) as lab:
+        await table.last(lab)
+        await table.part(lab)
+        kinds = list(lab.journal.to_frame().kind)
+        assert kinds.count("RESENT") == 2
+        assert "RESEND_REQUESTED" not in kinds
+    assert "2" not in [message.msg_type for message in table.peer.log()]
+    assert_log_agrees(table)
+
+
 async def reset_while_logged_on(table: Table) -> None:
     """First fixlab starts both numbers over, then QuickFIX does if it is the initiator.
 
@@ -527,11 +560,16 @@ STORIES: tuple[Story, ...] = (
     gap_from_them,
     both_behind,
     reset_on_logon,
+    reset_nobody_asked_for,
     reset_while_logged_on,
+    next_expected,
     cut_in_mid_replay,
     dictionary,
     they_log_out,
 )
+
+
+RESETS = (reset_on_logon, reset_nobody_asked_for, reset_while_logged_on)
 
 
 def cells(stories: Iterable[Story]) -> list[tuple[str, Story]]:
@@ -542,8 +580,9 @@ def cells(stories: Iterable[Story]) -> list[tuple[str, Story]]:
         for story in stories
         # FIX.4.0 has no ResetSeqNumFlag(141). How a Logout is confirmed is no matter of
         # version, and waiting for QuickFIX's takes a second.
-        if not (version == "FIX.4.0" and story in (reset_on_logon, reset_while_logged_on))
+        if not (version == "FIX.4.0" and story in RESETS)
         and (version == "FIX.4.4" or story is not they_log_out)
+        and (version in ("FIX.4.4", "FIXT.1.1") or story is not next_expected)
     ]
 
 
