@@ -67,6 +67,7 @@ class Admitting(Recovering):
         """
         schedule, now = self.config.schedule, self._now
         if schedule is None:
+            self._date_store()
             return True
         self._closes_at = schedule.next_close(now)
         if self._closes_at is None:
@@ -75,8 +76,7 @@ class Admitting(Recovering):
         since = self._dated if epoch is None else epoch
         if since is not None and not schedule.same_session(since, now):
             self._reset_both("SCH-02")
-        elif epoch is None and self._next_in == self._next_out == 1:
-            self.store.reset(now)  # nothing changes but that its age is known from now on
+        self._date_store()
         self._dated = now
         return True
 

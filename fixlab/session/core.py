@@ -113,6 +113,11 @@ class Core(ABC):
         exact = self.config.check_length_and_checksum
         return (Framer if exact else LooseFramer)(self.config.message_bytes_max)
 
+    def _date_store(self) -> None:
+        """A store that was never used begins now; its age decides about a schedule's resets."""
+        if self._next_in == self._next_out == 1 and self.store.epoch is None:
+            self.store.reset(self._now)
+
     def _read_store(self) -> None:
         """Take both numbers from the store: while disconnected it may be edited or restored."""
         self._next_in, self._next_out = self.store.current_in(), self.store.peek_out()
@@ -314,6 +319,7 @@ class Core(ABC):
         """Number and store a message that cannot leave now (LGN-04, SCH-07)."""
         if self._state is _S.DISCONNECTED:
             self._read_store()
+            self._date_store()
         number = self._next_out
         raw = self._stored(msg_type, number, header, body, self._now)
         if not self.config.persist_messages:
@@ -440,6 +446,8 @@ class Core(ABC):
         """A peer's words, fit to be kept: short, visible, the session's password masked."""
         if self.config.password:
             text = text.replace(self.config.password, redact.MASKED)
+        if "=" in text:
+            text = redact.mask(text)  # a message of ours, or a part of it, quoted back
         return redact.printable(text[:_TEXT_MAX])
 
     # What a layer below asks of one above -----------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fixlab import times
@@ -29,6 +29,7 @@ from fixlab.wire.tags import (
 
 # What a replay adds at most: 43=Y, 122 with nine digits, a digit more of BodyLength(9).
 REPLAY_BYTES = 40
+_RANGES_TOLD = 10  # ranges of withheld messages that a row names
 _BATCH_BYTES = 1 << 18  # RSP-15: and so much of a replay at most before other input's turn
 _OLD = ("FIX.4.0", "FIX.4.1")
 _ADMIN = frozenset(kind.encode() for kind in ADMIN_TYPES)
@@ -154,8 +155,14 @@ class Composer:
 
         What leaves for the `first_time` is filled over only if it belongs to the session.
         """
-        kind = raw.split(b"\x01", 3)[2][3:]
-        return kind in self._filled and not (first_time and kind not in _ADMIN)
+        if raw.split(b"\x01", 3)[2][3:] not in self._filled:
+            return False
+        return is_admin(raw) or not first_time
+
+
+def is_admin(raw: bytes) -> bool:
+    """Whether stored wire bytes are a message of the session itself."""
+    return raw.split(b"\x01", 3)[2][3:] in _ADMIN
 
 
 class AddressedComposer(Composer):
@@ -264,6 +271,7 @@ class Replayed(NamedTuple):
     raw: bytes
     fill_to: int | None  # last number that the gap fill covers
     msg_type: str
+    withheld: str = ""  # of these, the application messages that are not resent, in words
 
 
 @dataclass(slots=True)
@@ -278,6 +286,8 @@ class Replay:
     run: int | None = None  # first number of the open run that will not be resent
     resent: int = 0
     filled: int = 0  # numbers covered by gap fills
+    # RSP-09: application messages in the open run, as ranges of numbers.
+    withheld: list[tuple[int, int]] = field(default_factory=list)
 
     @classmethod
     def of(cls, begin: int, end: int, *, sent: int, composer: Composer, rule: str) -> Replay:
@@ -300,6 +310,8 @@ class Replay:
         for number, raw in stored:
             assert self.position <= number <= stop, "a store yields what was asked, ascending"
             if composer.is_filled(raw, first_time=self.rule in _FIRST_TIME):
+                if not is_admin(raw):
+                    self._withhold(number)
                 continue
             first = self.position if self.run is None else self.run
             if first < number:
@@ -321,11 +333,20 @@ class Replay:
             first, self.run = self.run, None
             yield self._fill(first, self.last + 1, composer, now)
 
+    def _withhold(self, number: int) -> None:
+        first, last = self.withheld[-1] if self.withheld else (number, number - 1)
+        if last == number - 1:
+            self.withheld[-1:] = [(first, number)]
+        else:
+            self.withheld.append((number, number))
+
     def _fill(self, first: int, new_number: int, composer: Composer, now: int) -> Replayed:
         self.filled += new_number - first
-        return Replayed(
-            first, composer.gap_fill(first, new_number, now), new_number - 1, SEQUENCE_RESET
-        )
+        raw = composer.gap_fill(first, new_number, now)
+        told = [f"{a} to {b}" if a < b else f"{a}" for a, b in self.withheld[:_RANGES_TOLD]]
+        told += ["more"] if len(self.withheld) > _RANGES_TOLD else []
+        self.withheld.clear()
+        return Replayed(first, raw, new_number - 1, SEQUENCE_RESET, ", ".join(told))
 
 
 def resend_request_body(begin: int, end: int) -> bytes:

@@ -286,7 +286,14 @@ class Recovering(Ending):
             if item.fill_to is None:
                 self._note(_K.RESENT, "RSP-01", head)
             else:
-                self._note(_K.FILL_SENT, "RSP-04", head, begin=item.number, end=item.fill_to)
+                self._note(
+                    _K.FILL_SENT,
+                    "RSP-09" if item.withheld else "RSP-04",
+                    head,
+                    begin=item.number,
+                    end=item.fill_to,
+                    text=f"not resent: {item.withheld}" if item.withheld else "",
+                )
             if self._queued:
                 passed = self._unqueue(item.number, item.fill_to or item.number)
                 if item.fill_to is not None:

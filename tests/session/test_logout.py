@@ -2,7 +2,7 @@
 
 import pytest
 
-from fixlab.session.events import Ended
+from fixlab.session.events import Ended, RejectReceived
 from fixlab.session.transitions import Role, SessionState
 from tests.session.script import INITIATOR, ROLES, T0, VERSIONS, Bench, bench
 
@@ -397,3 +397,17 @@ def test_lgo_04_hdr_00_a_message_with_a_bad_header_is_not_delivered_after_own_lo
     made = bench()
     made.logout()
     assert made.receive(text) == ["IGNORED LGO-04 2/3"]
+
+
+@pytest.mark.parametrize(
+    "text", ["35=5|34=2|58=why 554=s3cr3t|", "35=3|34=2|45=1|58=bad 553=joe;554=s3cr3t^A925=n|"]
+)
+def test_lgn_26_a_secret_that_a_peer_quotes_back_is_masked(text: str) -> None:
+    made = bench()
+    made.receive(text)
+    shown = [row.text for row in made.output.transitions]
+    shown += [event.text for event in made.output.events if isinstance(event, RejectReceived)]
+    made.disconnected()
+    shown += [event.reason for event in made.output.events if isinstance(event, Ended)]
+    assert "s3cr3t" not in "".join(shown)
+    assert "554=***" in "".join(shown)

@@ -408,3 +408,19 @@ def test_sqr_06_engines_accept_a_gap_fill_to_its_own_number(profile: str) -> Non
     assert made.counters == (2, 3)
     made.receive("35=0|34=2|")
     assert made.session.next_in == 3
+
+
+def test_rsp_09_a_gap_fill_over_orders_names_their_numbers() -> None:
+    made = bench(gap_fill_types=frozenset("012345AD"))
+    for kind in ("D", "D", "8", "D"):
+        made.send(f"35={kind}|")
+    made.receive("35=2|34=2|7=1|16=0|")
+    fills = [row for row in made.output.transitions if row.kind == "FILL_SENT"]
+    assert [(row.rule, row.text) for row in fills] == [
+        ("RSP-09", "not resent: 2 to 3"),
+        ("RSP-09", "not resent: 5"),
+    ]
+    plain = bench()
+    plain.receive("35=2|34=2|7=1|16=0|")
+    (fill,) = [row for row in plain.output.transitions if row.kind == "FILL_SENT"]
+    assert (fill.rule, fill.text) == ("RSP-04", "")

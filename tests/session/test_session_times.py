@@ -259,3 +259,18 @@ def test_sch_01_02_two_sides_with_one_schedule_meet_every_morning() -> None:
         pair.now += round((16 * HOUR - 60) * NANOSECONDS)
     pair.heal()
     assert pair.resets == 2 * 2 + 2
+
+
+@pytest.mark.parametrize("first", ["connect", "send"])
+def test_sch_02_a_new_store_is_dated_by_its_first_use(first: str) -> None:
+    store = MemoryStore()
+    made = Bench(INITIATOR, store=store)
+    if first == "send":
+        made.send("35=D|")
+    else:
+        made.connected()
+    assert store.epoch == made.now
+    used = MemoryStore(next_out=5, next_in=5)
+    Bench(INITIATOR, store=used).connected()
+    assert used.epoch is None  # its age is not known, and nothing of it is dropped
+    assert used.peek_out() == 6
