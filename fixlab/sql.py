@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 
 from fixlab.errors import ConfigError, StoreError
 from fixlab.session.config import SessionConfig
+from fixlab.stores._columns import bytes_of, text_of
 
 try:
     import sqlalchemy as sa
@@ -243,7 +244,11 @@ class SQLStore:
         db.execute(
             sa.insert(table),
             [
-                {**self._key, "msgseqnum": seq, "message": raw if self._binary else _text(raw)}
+                {
+                    **self._key,
+                    "msgseqnum": seq,
+                    "message": raw if self._binary else text_of(raw),
+                }
                 for seq, raw in self._step.items()
             ],
         )
@@ -358,7 +363,7 @@ class SQLStore:
                 rows = db.execute(wanted).fetchall()
         except (exc.SQLAlchemyError, ValueError) as error:
             raise self._error(error) from None
-        return {int(seq): _raw(value, binary=self._binary) for seq, value in rows}
+        return {int(seq): bytes_of(value, binary=self._binary) for seq, value in rows}
 
     # The tables ------------------------------------------------------------------------
 
@@ -522,47 +527,6 @@ def _nanoseconds(created: datetime | None) -> int | None:
         return None
     moment = created if created.tzinfo else created.replace(tzinfo=UTC)
     return (moment - _EPOCH) // timedelta(microseconds=1) * 1000 if moment >= _EPOCH else None
-
-
-def _text(raw: bytes) -> str:
-    """`raw` for a text column, so that `_raw` gives it back exactly.
-
-    QuickFIX hands its bytes to the database as they are, so what is UTF-8 has become those
-    characters. The same is written here where that can be undone; Latin-1 always can.
-    """
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-    return text if _raw(text, binary=False) == raw else raw.decode("latin-1")
-
-
-def _raw(value: str | bytes | memoryview, *, binary: bool) -> bytes:
-    """The bytes of a message that a column holds as bytes or as text."""
-    if not isinstance(value, str):
-        data = bytes(value)
-        if binary:
-            return data
-        try:
-            text = data.decode("utf-8")  # a text column of a database without an encoding
-        except UnicodeDecodeError:
-            return data
-    else:
-        text = value
-    utf_8 = text.encode("utf-8", "surrogatepass")
-    if text.isascii() or _is_whole(utf_8):
-        return utf_8
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        return utf_8
-
-
-def _is_whole(raw: bytes) -> bool:
-    """Whether BodyLength(9) says that the message ends where it does."""
-    _, _, rest = raw.partition(b"\x019=")
-    digits, _, body = rest.partition(b"\x01")
-    return digits.isdigit() and len(body) == int(digits[:10]) + len(b"10=000\x01")
 
 
 def _place(url: sa.URL) -> str:

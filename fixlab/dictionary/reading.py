@@ -96,6 +96,9 @@ class _Tree:
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.EntityDeclHandler = self._entity
+        # A default from an <!ATTLIST> is copied into each element that leaves it out, so a
+        # small file could fill the memory.
+        self._parser.specified_attributes = True
 
     def parse(self, content: bytes) -> _Element:
         """The root element."""

@@ -184,7 +184,8 @@ class _Validator:
             inspection.run(message)
         except _BrokenRuleError as broken:
             return broken.violation
-        if sound:
+        # A type that is not defined may be any text, and as long as a message.
+        if sound and message.msg_type in self.dictionary.messages:
             self._keep(key, self._plan(inspection))
         return None
 

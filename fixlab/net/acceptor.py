@@ -135,12 +135,8 @@ class Acceptor:
         if anonymous_max is None:
             anonymous_max = max(_ANONYMOUS_MAX, 2 * len(known))
         _check(known, store, approve, port)
-        for name, value in (("anonymous_max", anonymous_max), ("sessions_max", sessions_max)):
-            if value < 1:
-                raise ConfigError(f"{name} must be at least 1, found {value}")
-        for name, hook in (("approve", approve), ("admit", admit), ("on_refused", on_refused)):
-            if inspect.iscoroutinefunction(hook):
-                raise ConfigError(f"{name} must be a plain function, found a coroutine one")
+        _check_limits(anonymous_max=anonymous_max, sessions_max=sessions_max)
+        _check_hooks(approve=approve, admit=admit, on_refused=on_refused)
         if tls_identities is not None and (tls is None or not tls.verify_mode):
             raise ConfigError(
                 "tls_identities needs certificates of the callers; give "
@@ -378,6 +374,9 @@ class Acceptor:
                 raise ConfigError(
                     f"approve() gave {config.session_id}, which is not the caller's"
                 )
+            if config.session_id in self._sessions:
+                # CompIDs may hold an arrow: A->B to C reads as A to B->C does.
+                raise ConfigError(f"another session is called {config.session_id} already")
             driver = self._open(config)
         except (StateError, ConfigError):
             raise  # such as CompIDs that no session can have
@@ -440,7 +439,8 @@ def _check(
         raise ConfigError(
             "an acceptor needs at least one SessionConfig, or `approve`, found neither"
         )
-    if len({_key(config) for config in known}) < len(known):
+    ids = {config.session_id for config in known}
+    if min(len(ids), len({_key(config) for config in known})) < len(known):
         raise ConfigError(
             f"each session may be configured once, found "
             f"{', '.join(config.session_id for config in known)}"
@@ -452,6 +452,18 @@ def _check(
         )
     if not 0 <= port < 65_536:
         raise ConfigError(f"port must be 0 to 65535, found {port}")
+
+
+def _check_limits(**limits: int) -> None:
+    for name, value in limits.items():
+        if value < 1:
+            raise ConfigError(f"{name} must be at least 1, found {value}")
+
+
+def _check_hooks(**hooks: Callable[..., object] | None) -> None:
+    for name, hook in hooks.items():
+        if inspect.iscoroutinefunction(hook):
+            raise ConfigError(f"{name} must be a plain function, found a coroutine one")
 
 
 def _key(config: SessionConfig) -> SessionKey:

@@ -149,6 +149,7 @@ class Incoming(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._handshake: asyncio.Task[None] | None = None
+        self._refused = False
 
     # The connection ---------------------------------------------------------------------
 
@@ -183,6 +184,7 @@ class Incoming(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once; nothing is owed to a stranger."""
+        self._refused = True  # also when it is the very turn in which its handshake ends
         self._leave()
         assert self._transport is not None
         self._transport.abort()
@@ -218,7 +220,7 @@ class Incoming(asyncio.Protocol):
             return
         self._handshake = None
         self._transport = secured
-        if self.gone.done():
+        if self.gone.done() or self._refused:
             secured.abort()
         elif self._data:
             early, self._data = bytes(self._data), bytearray()

@@ -127,7 +127,8 @@ class Connection(asyncio.BufferedProtocol):
         if abort or reset:
             transport.abort()
         else:
-            transport.close()
+            if not transport.is_closing():
+                transport.close()  # a second time, one of TLS could not be aborted any more
             self._cancel_stall()
             if transport.get_write_buffer_size():
                 self._watch_stall()

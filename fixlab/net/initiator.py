@@ -90,6 +90,8 @@ class Initiator(Driver):
             raise ConfigError(f"reconnects_max must be at least 0, found {reconnects_max}")
         if steady_seconds < 0:
             raise ConfigError(f"steady_seconds must be at least 0, found {steady_seconds}")
+        if tls_server_name is not None:
+            _check_server_name(tls_server_name)
         super().__init__(
             Session(config, Role.INITIATOR, store),
             journal=journal,
@@ -396,3 +398,13 @@ class Initiator(Driver):
                 f"{self.id} is not connected: {self._reason or 'connect() was not called'}"
             )
         return None
+
+
+def _check_server_name(name: str) -> None:
+    """TLS-02: an empty name would switch off the check of the name, and others say so late."""
+    try:
+        usable = bool(name) and "\0" not in name and bool(name.encode("idna"))
+    except UnicodeError:
+        usable = False
+    if not usable:
+        raise ConfigError(f"tls_server_name must be the name of a host, found {name!r}")

@@ -179,8 +179,9 @@ def _pem(path: FilePath, kind: str, name: str) -> str:
     """The text of a PEM file that holds at least one `kind`."""
     try:
         text = Path(path).read_text(encoding="latin-1")
-    except OSError as error:
-        raise ConfigError(f"{name}: {path} cannot be read ({error.strerror})") from None
+    except (OSError, ValueError) as error:  # the latter for a path with a null in it
+        why = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{name}: {path} cannot be read ({why})") from None
     if not re.search(rf"-----BEGIN [A-Z0-9 ]*{kind}-----", text):
         raise ConfigError(f"{name}: {path} holds no {kind.lower()} in PEM form")
     return text

@@ -26,9 +26,12 @@ class Lock:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = self._acquire()
-        text = os.read(self._file, 1 << 16)
-        self.left = text[_PID_BYTES:]
-        self._write(0, b"%-*d\n" % (_PID_BYTES - 1, os.getpid()))
+        try:
+            self.left = os.read(self._file, 1 << 16)[_PID_BYTES:]
+            self._write(0, b"%-*d\n" % (_PID_BYTES - 1, os.getpid()))
+        except OSError as error:
+            os.close(self._file)
+            raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from error
 
     def note(self, text: bytes, *, flush: bool = False) -> None:
         """Replace the note, always of one length; `flush` makes it outlive a power cut."""
@@ -38,10 +41,12 @@ class Lock:
 
     def release(self, *, keep: bool = False) -> None:
         """Let others in; `keep` leaves the file with its note, as a killed owner does."""
-        if not keep and sys.platform != "win32":
-            # While the lock is held: afterwards it might be the next owner's file.
-            self.path.unlink(missing_ok=True)
-        os.close(self._file)
+        try:
+            if not keep and sys.platform != "win32":
+                # While the lock is held: afterwards it might be the next owner's file.
+                self.path.unlink(missing_ok=True)
+        finally:
+            os.close(self._file)
         if not keep and sys.platform == "win32":
             try:
                 self.path.unlink(missing_ok=True)

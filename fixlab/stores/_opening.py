@@ -25,8 +25,12 @@ from fixlab.stores._layouts import (
 
 NOTE_BYTES = 160
 _CREATED_BYTES_MAX = 40  # any time is shorter; keeps the note within its length
-_NOTE = re.compile(rb"(\d+) (\d+) (\d+) (\d+) (\S*) *\n")
-_JOURNAL = re.compile(rb"fixlab reset (\d+) (\d+) (\d+) (\d+) (\S*) (\S*) (\d+) (\d+)\n")
+# Python reads no number of thousands of digits, and no counter has more than 20.
+_N = rb"(\d{1,20})"
+_NOTE = re.compile(rb" ".join([_N] * 4) + rb" (\S*) *\n")
+_JOURNAL = re.compile(
+    rb"fixlab reset " + rb" ".join([_N] * 4) + rb" (\S*) (\S*) " + _N + b" " + _N + b"\n"
+)
 _REPAIR = "say what they are with fixlab.stores.plan_edit, or bring the files back from a copy"
 
 
@@ -74,6 +78,11 @@ class Paths:
     def journal(self) -> Path:
         """A reset that is under way: there for a moment, or after a crash."""
         return self._file("reset")
+
+    @property
+    def unfinished(self) -> Path:
+        """The journal while it is being written; nobody ever reads it."""
+        return self._file("reset-part")
 
 
 @dataclass(frozen=True, slots=True)

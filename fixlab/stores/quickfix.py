@@ -112,9 +112,11 @@ class FileStore:
         self._lock = Lock(self._paths.lock)
         try:
             self._open(now)
-        except OSError as error:  # a StoreError is one, too
+        except BaseException as error:
             self._lock.release(keep=bool(self._lock.left))
-            raise self._as_store_error(error) from error
+            if isinstance(error, OSError):  # a StoreError is one, too
+                raise self._as_store_error(error) from error
+            raise
         self._closed = False
 
     @property
@@ -299,7 +301,7 @@ class FileStore:
             header=b"".join(entries),
             body=b"".join(self._step.values()),
         )
-        unfinished = self._paths.journal.with_suffix(".reset-part")
+        unfinished = self._paths.unfinished
         try:
             self._write_file(unfinished, journal.encode())
             unfinished.replace(self._paths.journal)
@@ -388,10 +390,15 @@ class FileStore:
             self._create(contents, now)
         self._epoch = read_created(self._created)
         self._committed = (self._out, self._in, self._created)
+        files = (paths.body, paths.header, paths.seqnums)
+        missing = [path for path in files if not path.exists()]
+        for path in missing:
+            path.touch()  # PersistMessages=N leaves stores without messages
+        if missing:
+            self._sync_folder()
         opened: list[FileIO] = []
         try:
-            for path in (paths.body, paths.header, paths.seqnums):
-                path.touch()  # PersistMessages=N leaves stores without messages
+            for path in files:
                 opened.append(FileIO(path, "r+b"))
         except OSError:
             for file in opened:
@@ -400,6 +407,7 @@ class FileStore:
         self._body, self._header, self._seqnums = opened
         self._note()
         paths.journal.unlink(missing_ok=True)
+        paths.unfinished.unlink(missing_ok=True)
 
     def _create(self, contents: Contents, now: int | None) -> None:
         self._created = b"" if now is None else format_utc(now, 0)
@@ -413,9 +421,11 @@ class FileStore:
     def _close(self, *, keep_note: bool) -> None:
         self._closed = True
         self._step.clear()
-        for file in (self._body, self._header, self._seqnums):
-            file.close()
-        self._lock.release(keep=keep_note)
+        try:
+            for file in (self._body, self._header, self._seqnums):
+                file.close()
+        finally:
+            self._lock.release(keep=keep_note)
 
     def _write_file(self, path: Path, content: bytes) -> None:
         """Replace what a file holds, in place: it may be open."""

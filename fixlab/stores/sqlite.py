@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -43,7 +44,9 @@ _NOT_A_DATABASE = (
     "is not an SQLite database, or its beginning is damaged; expected a fixlab store. Choose "
     "another path, or bring the file back from a copy"
 )
-_READ_CHUNK = 256  # messages read at a time for a replay: bounds its memory
+# What is read at a time for a replay, which bounds its memory: messages, and their bytes.
+_READ_CHUNK = 256
+_READ_BYTES = 1 << 18
 
 
 class SQLiteStore:
@@ -192,8 +195,8 @@ class SQLiteStore:
     def _walk(self, begin: int, end: int) -> Iterator[tuple[int, bytes]]:
         position, end = max(begin, 0), min(end, _INTEGER_MAX)
         while position <= end:
-            found = self._stored(position, end)
-            last = end if len(found) < _READ_CHUNK else max(found)
+            found, whole = self._stored(position, end)
+            last = end if whole else max(found)
             found.update(
                 (seq, raw) for seq, raw in self._step.items() if position <= seq <= last
             )
@@ -201,21 +204,33 @@ class SQLiteStore:
                 yield seq, found[seq]
             position = last + 1
 
-    def _stored(self, begin: int, end: int) -> dict[int, bytes]:
-        """The first messages of the range that were committed and not reset away since."""
+    def _stored(self, begin: int, end: int) -> tuple[dict[int, bytes], bool]:
+        """The first messages of the range that were committed and not reset away since.
+
+        And whether that is all of them.
+        """
         if self._closed:
             raise self._closed_error()
         if self._was_reset:
-            return {}
+            return {}, True
+        found: dict[int, bytes] = {}
+        size = 0
         try:
-            return dict(
+            # SQLite reads a row when it is asked for, so what is left behind costs nothing.
+            with closing(
                 self._db.execute(
-                    "SELECT seq, raw FROM sent WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?",
-                    (begin, end, _READ_CHUNK),
+                    "SELECT seq, raw FROM sent WHERE seq BETWEEN ? AND ? ORDER BY seq",
+                    (begin, end),
                 )
-            )
+            ) as rows:
+                for seq, raw in rows:
+                    found[seq] = raw
+                    size += len(raw)
+                    if len(found) == _READ_CHUNK or size >= _READ_BYTES:
+                        return found, False
         except sqlite3.Error as error:
             raise self._error(error) from error
+        return found, True
 
     def _write_step(self) -> None:
         execute = self._db.execute

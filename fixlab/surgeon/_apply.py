@@ -21,7 +21,7 @@ from fixlab.stores._layouts import (
     write_counters,
 )
 from fixlab.stores._lock import Lock
-from fixlab.surgeon._sources import Source, connect, database_error
+from fixlab.surgeon._sources import BACKUP, Source, connect, database_error
 
 _BACKUPS_MAX = 10_000
 
@@ -112,11 +112,17 @@ class _FilesEditor:
         path = self._file(".seqnums")
         width = counter_width(read_file(path) or b"")
         unfinished = self._file(".seqnums-part")
-        with unfinished.open("wb") as file:
-            file.write(write_counters(*counters, width))
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)  # all of it or nothing
+        try:
+            with unfinished.open("wb") as file:
+                file.write(write_counters(*counters, width))
+                file.flush()
+                os.fsync(file.fileno())
+            if path.exists():
+                shutil.copymode(path, unfinished)  # who could write it still can
+            unfinished.replace(path)  # all of it or nothing
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
 
 
 class _DatabaseEditor:
@@ -172,7 +178,7 @@ def _changed(path: Path) -> StoreError:
 def _free(path: Path) -> Path:
     """The first free name for a backup beside `path`."""
     for number in count(1):
-        backup = path.with_name(f"{path.name}.backup-{number}")
+        backup = path.with_name(f"{path.name}{BACKUP}{number}")
         if not os.path.lexists(backup):
             return backup
         if number == _BACKUPS_MAX:

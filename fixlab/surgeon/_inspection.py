@@ -143,7 +143,7 @@ class Inspection:
             count_of(len(self.table), "message"),
             count_of(len(self.problems), "problem"),
         )
-        return f"<Inspection of {self.path.name}: {', '.join(parts)}>"
+        return f"<Inspection of {printable(self.path.name)}: {', '.join(parts)}>"
 
     def __str__(self) -> str:
         stores = [_in_words(store) for store in self._opened[:_SHOWN]]

@@ -112,11 +112,11 @@ class EditPlan:
 
     def __repr__(self) -> str:
         parts = (*self._changes(), count_of(len(self.table), "consequence"))
-        return f"<EditPlan for {self.session}: {', '.join(parts)}>"
+        return f"<EditPlan for {printable(self.session)}: {', '.join(parts)}>"
 
     def __str__(self) -> str:
         head = [
-            f"{self.session} in {self.path.name}",
+            printable(f"{self.session} in {self.path.name}"),
             *(f"  {change}" for change in self._changes()),
             "",
         ]

@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 
 from fixlab.errors import ConfigError, StoreError
 from fixlab.redact import printable
+from fixlab.stores._columns import bytes_of
 from fixlab.stores._layouts import (
     SUFFIXES,
     Entries,
@@ -38,6 +39,8 @@ from fixlab.stores._layouts import (
 from fixlab.times import parse_utc
 
 Level = Literal["error", "warning", "note"]
+
+BACKUP = ".backup-"  # what the name of a copy ends in, before its number
 
 
 class Problem(NamedTuple):
@@ -84,7 +87,12 @@ def find(path: Path, session: str | None = None) -> list[Source]:
     Raises `StoreError` when there is none, naming what was found instead, and `ConfigError`
     when none is of `session`.
     """
-    sources = _all(path)
+    try:
+        sources = _all(path)
+    except StoreError:
+        raise
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror or error}") from error
     if session is None:
         return sources
     wanted = (session, prefix_of(session))
@@ -109,7 +117,8 @@ def _all(path: Path) -> list[Source]:
 def _in_folder(folder: Path) -> list[Source]:
     sources = [_in_files(folder, prefix) for prefix in prefixes_in(folder)]
     for path in sorted(folder.iterdir()):
-        if path.is_file() and is_database(path):
+        # A copy of before an edit is no store of its own; named itself, it can be looked at.
+        if path.is_file() and BACKUP not in path.name and is_database(path):
             sources += _in_database(path)
     if not sources:
         names = sorted(entry.name for entry in folder.iterdir())
@@ -326,14 +335,20 @@ def database_error(path: Path, error: sqlite3.Error) -> StoreError:
 def _of_fixlab(path: Path, database: sqlite3.Connection) -> Source:
     problems: list[Problem] = []
     row = database.execute("SELECT session, next_out, next_in, epoch FROM state").fetchone()
-    session, next_out, next_in, epoch = row or (None, None, None, None)
+    session, *numbers, epoch = row or (None, None, None, None)
+    session = str(session or "")
+    next_out = next_in = None
+    where = f"{path.name}: state"
     if row is None:
         what = "the row that holds the counters is missing"
-        problems.append(Problem("error", "counters_unreadable", what, f"{path.name}: state"))
-    if epoch is None:
+        problems.append(Problem("error", "counters_unreadable", what, where))
+    else:
+        next_out, next_in = _sql_counters(numbers, where, problems)
+    if not isinstance(epoch, int):
+        epoch = None
         what = "no reset was recorded, so nobody knows when both counters were 1"
-        problems.append(Problem("note", "created_unknown", what, f"{path.name}: state"))
-    found = re.fullmatch(r"([^:]*):(.*)->(.*)", session or "", re.DOTALL)
+        problems.append(Problem("note", "created_unknown", what, where))
+    found = re.fullmatch(r"([^:]*):(.*)->(.*)", session, re.DOTALL)
     names = found.groups() if found else ()
     return Source(
         layout=Layout.FIXLAB,
@@ -346,9 +361,24 @@ def _of_fixlab(path: Path, database: sqlite3.Connection) -> Source:
         belongs=partial(_is_session, *names) if len(names) == 3 else _is_any,
         problems=problems,
         messages=partial(
-            _rows, path, "SELECT seq, raw FROM sent WHERE seq > ? ORDER BY seq LIMIT ?", ()
+            _rows,
+            path,
+            "SELECT seq, raw FROM sent WHERE seq > ? ORDER BY seq LIMIT ?",
+            (),
+            True,
         ),
     )
+
+
+def _sql_counters(
+    values: Sequence[object], where: str, problems: list[Problem]
+) -> tuple[int | None, int | None]:
+    """NextNumOut and NextNumIn of a row; SQLite keeps anything in any column."""
+    next_out, next_in = (n if isinstance(n, int) and n >= 1 else None for n in values)
+    if next_out is None or next_in is None:
+        what = f"expected the next numbers, found {values[0]!r} and {values[1]!r}"
+        problems.append(Problem("error", "counters_unreadable", what, where))
+    return next_out, next_in
 
 
 def _is_any(begin_string: str, sender: str, target: str) -> bool:
@@ -376,22 +406,26 @@ def _of_sql(path: Path, database: sqlite3.Connection) -> list[Source]:
     # QuickFIX/J has SubIDs and LocationIDs in the key as well.
     keys = [name for name in columns if name in _KEYS or name.endswith(("subid", "locid"))]
     query = f"SELECT {', '.join(keys)}, outgoing_seqnum, incoming_seqnum, creation_time "
+    # QuickFIX's column is text, that of fixlab's own tables holds bytes.
+    kinds = {
+        name: kind for _, name, kind, *_ in database.execute("PRAGMA table_info(messages)")
+    }
+    binary = kinds.get("message", "").upper() == "BLOB"
     return [
-        _of_row(path, dict(zip(keys, row, strict=False)), row[len(keys) :])
+        _of_row(path, dict(zip(keys, row, strict=False)), row[len(keys) :], binary=binary)
         for row in database.execute(f"{query} FROM sessions ORDER BY {', '.join(keys)}")
     ]
 
 
-def _of_row(path: Path, key: dict[str, str], rest: tuple[object, ...]) -> Source:
+def _of_row(
+    path: Path, key: dict[str, str], rest: tuple[object, ...], *, binary: bool
+) -> Source:
     begin_string, sender, target = (key[name] for name in _KEYS[:3])
     qualifier = key.get("session_qualifier") or ""
     session = f"{begin_string}:{sender}->{target}" + (f"/{qualifier}" if qualifier else "")
     where = f"{path.name}: sessions, {session}"
     problems: list[Problem] = []
-    numbers = [n if isinstance(n, int) and n >= 1 else None for n in rest[:2]]
-    if None in numbers:
-        what = f"expected the next numbers, found {rest[0]!r} and {rest[1]!r}"
-        problems.append(Problem("error", "counters_unreadable", what, where))
+    next_out, next_in = _sql_counters(rest[:2], where, problems)
     created = _sql_time(rest[2])
     if created is None:
         what = f"expected when both counters were 1, found {rest[2]!r}"
@@ -402,8 +436,8 @@ def _of_row(path: Path, key: dict[str, str], rest: tuple[object, ...]) -> Source
         path=path,
         name=session,
         session=session,
-        next_out=numbers[0],
-        next_in=numbers[1],
+        next_out=next_out,
+        next_in=next_in,
         created=created,
         belongs=partial(_is_session, begin_string, sender, target),
         problems=problems,
@@ -413,6 +447,7 @@ def _of_row(path: Path, key: dict[str, str], rest: tuple[object, ...]) -> Source
             f"SELECT msgseqnum, message FROM messages WHERE {match} AND msgseqnum > ? "
             f"ORDER BY msgseqnum LIMIT ?",
             tuple(key.values()),
+            binary,
         ),
     )
 
@@ -423,17 +458,17 @@ def _sql_time(value: object) -> int | None:
         moment = datetime.fromisoformat(str(value))
     except ValueError:
         return None
-    return (
-        parse_utc(moment.astimezone(UTC).strftime("%Y%m%d-%H:%M:%S.%f").encode())
-        if (moment.tzinfo)
-        else parse_utc(moment.strftime("%Y%m%d-%H:%M:%S.%f").encode())
-    )
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC)
+    return parse_utc(moment.strftime("%Y%m%d-%H:%M:%S.%f").encode())
 
 
 _CHUNK = 1_000  # messages read at a time, so that no connection stays open
 
 
-def _rows(path: Path, query: str, key: tuple[str, ...], begin: int = 0) -> Iterator[Found]:
+def _rows(
+    path: Path, query: str, key: tuple[str, ...], binary: bool, begin: int = 0
+) -> Iterator[Found]:
     position = begin - 1
     while True:
         try:
@@ -442,7 +477,12 @@ def _rows(path: Path, query: str, key: tuple[str, ...], begin: int = 0) -> Itera
         except sqlite3.Error as error:
             raise database_error(path, error) from error
         for seq, raw in rows:
-            yield Found(seq, None, raw.encode("latin-1") if isinstance(raw, str) else raw)
+            if not isinstance(seq, int) or not isinstance(raw, str | bytes):
+                raise StoreError(
+                    f"{path}: a stored message has the number {seq!r} and is of type "
+                    f"{type(raw).__name__}; expected a whole number, and text or bytes"
+                )
+            yield Found(seq, None, bytes_of(raw, binary=binary))
         if len(rows) < _CHUNK:
             return
         position = rows[-1][0]

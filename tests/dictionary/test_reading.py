@@ -140,6 +140,22 @@ def test_an_entity_bomb_does_not_go_off(tmp_path: Path) -> None:
     assert "declares the entity" in refused(path)
 
 
+def test_a_default_of_an_attribute_is_not_copied_into_every_element(tmp_path: Path) -> None:
+    path = tmp_path / "large.xml"
+    fields = "".join(f'<field number="{n}" name="F{n}"/>' for n in range(1, 200))
+    path.write_text(
+        f"<!DOCTYPE fix [<!ATTLIST field type CDATA \"INT\" extra CDATA '{'x' * 10_000}'>]>"
+        f'<fix major="4" minor="4"><messages/><fields>{fields}</fields></fix>',
+        encoding="ascii",
+    )
+    tracemalloc.start()
+    try:
+        assert 'needs the attribute "type"' in refused(path)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
 def test_an_outside_entity_is_not_fetched(tmp_path: Path) -> None:
     path = tmp_path / "outside.xml"
     path.write_text('<!DOCTYPE fix [<!ENTITY x SYSTEM "file:///etc/hostname">]><fix>&x;</fix>')

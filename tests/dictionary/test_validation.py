@@ -497,6 +497,16 @@ def test_what_is_kept_of_lists_of_tags_is_bounded(monkeypatch: pytest.MonkeyPatc
     assert sum(len(tags) for _, tags in validator._plans) <= 50
 
 
+def test_hdr_06_nothing_is_kept_of_types_that_a_peer_makes_up() -> None:
+    from fixlab.dictionary import validation
+
+    dictionary = Dictionary.from_quickfix_xml(published_path("FIX.4.4"))
+    assert validate(wire("FIX.4.4", f"35=U{'x' * 1_000}|"), dictionary) is None
+    (validator,) = dictionary._validators.values()
+    assert isinstance(validator, validation._Validator)
+    assert not validator._plans
+
+
 # Whatever comes ----------------------------------------------------------------------------
 
 DIALECT = [8, 9, 10, 11, 18, 34, 35, 40, 43, 49, 52, 56, 58, 59, 78, 79, 80, 89, 90, 91, 93, 95]

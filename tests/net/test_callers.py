@@ -166,6 +166,29 @@ def test_an_approval_for_somebody_else_is_refused() -> None:
     run(story())
 
 
+def test_lgn_06_a_caller_whose_session_would_have_anothers_name_is_refused() -> None:
+    one, other = (
+        SessionConfig(sender_comp_id=sender, target_comp_id=target)
+        for sender, target in (("C", "A->B"), ("B->C", "A"))
+    )
+    assert one.mirrored().session_id == other.mirrored().session_id
+
+    async def story() -> None:
+        async with (
+            Acceptor(approve=template()) as venue,
+            Initiator(one, port=venue.port) as first,
+        ):
+            with pytest.raises(ConnectError):
+                await Initiator(other, port=venue.port).connect()
+            assert "another session is called FIX.4.4:A->B->C" in venue.refused[0].reason
+            assert first.state is SessionState.ACTIVE
+            assert len(venue.sessions) == 1
+
+    run(story())
+    with pytest.raises(ConfigError, match="each session may be configured once"):
+        Acceptor([one.mirrored(), other.mirrored()])
+
+
 def test_names_that_no_session_can_have_are_a_strangers_fault_and_kept_short() -> None:
     async def story() -> None:
         async with Acceptor(approve=template()) as venue, raw_client(venue.port) as peer:

@@ -68,6 +68,9 @@ class SlowTransport(asyncio.Transport):
     def close(self) -> None:
         self.closed = True
 
+    def is_closing(self) -> bool:
+        return self.closed or self.aborted
+
     def abort(self) -> None:
         self.aborted = True
 

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import serialization
 
 from fixlab.errors import ConfigError, ConnectError
 from fixlab.net.acceptor import Acceptor
+from fixlab.net.caller import Incoming
+from fixlab.net.connection import Connection
 from fixlab.net.initiator import Initiator
 from fixlab.net.tls import (
     certificate_names,
@@ -176,6 +178,75 @@ def test_the_name_on_the_certificate_may_be_given(files: Files) -> None:
             ) as buy,
         ):
             assert buy.state is SessionState.ACTIVE
+
+    run(story())
+
+
+@pytest.mark.parametrize("name", ["", ".example", "a" * 64, "a\0b"])
+def test_tls_02_a_name_that_would_not_be_checked_is_refused(files: Files, name: str) -> None:
+    client = client_context(ca=files.ca)
+    with pytest.raises(ConfigError, match="tls_server_name must be the name of a host"):
+        Initiator(BUY, port=1, tls=client, tls_server_name=name)
+
+
+def test_lgn_28_who_is_refused_as_its_handshake_ends_is_not_let_in(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive = Incoming.data_received
+
+    def late(self: Incoming, data: bytes) -> None:
+        receive(self, data)
+        if self._handshake is not None:  # decrypted, and its task not yet resumed
+            self._door.refuse(self, "LGN-28", "time is up")
+
+    monkeypatch.setattr(Incoming, "data_received", late)
+
+    async def story() -> None:
+        async with (
+            venue(server_context(certificate=files.venue)) as acceptor,
+            raw_client(acceptor.port) as peer,
+        ):
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            context = client_context(ca=files.ca)
+            shaking = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+            while True:
+                try:
+                    shaking.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    peer.writer.write(outgoing.read())
+                    incoming.write(await peer.reader.read(1 << 16))
+            # The end of the handshake and the Logon come at once.
+            shaking.write(logon_bytes())
+            peer.writer.write(outgoing.read())
+            with contextlib.suppress(OSError):
+                while await peer.reader.read(1 << 16):
+                    pass
+            (refused,) = acceptor.refused
+            assert refused.rule == "LGN-28"
+            assert acceptor.sessions[SELL.session_id].session.next_out == 1
+
+    run(story())
+
+
+def test_a_connect_that_is_interrupted_as_the_handshake_ends_closes_once(files: Files) -> None:
+    interrupted: list[asyncio.Future[None]] = []
+
+    class Interrupted(Initiator):
+        def attach(self, connection: Connection, data: bytes = b"") -> None:
+            super().attach(connection, data)
+            interrupted[0].cancel()
+
+    async def story() -> None:
+        async with venue(server_context(certificate=files.venue)) as acceptor:
+            buy = Interrupted(BUY, port=acceptor.port, tls=client_context(ca=files.ca))
+            interrupted.append(asyncio.ensure_future(buy.connect()))
+            with pytest.raises(asyncio.CancelledError):
+                await interrupted[0]
+            assert buy.connection is None
+            await buy.close()
+            sell = acceptor.sessions[SELL.session_id]
+            await sell.wait_until(lambda _: sell.connection is None, timeout_seconds=5)
 
     run(story())
 
@@ -592,6 +663,7 @@ def test_files_that_are_not_what_they_should_be(files: Files, tmp_path: Path) ->
     cases: list[tuple[dict[str, Any], str]] = [
         ({"ca": missing}, r"ca: .*missing.pem cannot be read \(No such file"),
         ({"ca": tmp_path}, r"ca: .* cannot be read \(Is a directory"),
+        ({"ca": "a\0b"}, "ca: .* cannot be read"),
         ({"ca": text}, "ca: .*text.pem holds no certificate in PEM form"),
         ({"ca": torn}, "ca: .*torn.pem is damaged"),
         ({"ca": cut}, "ca: .*cut.pem is damaged"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -20,6 +21,7 @@ from fixlab.errors import ConfigError, StoreError
 from fixlab.stores import FileStore, _opening
 from fixlab.stores._index import Index
 from fixlab.stores._layouts import prefix_of, read_counters, read_entries, session_of
+from fixlab.stores._lock import Lock
 from fixlab.stores._opening import Journal, Note
 from tests.stores.layouts import (
     CREATED,
@@ -381,6 +383,53 @@ def test_a_journal_that_is_not_whole_means_no_reset(tmp_path: Path, cut: int) ->
     with FileStore(tmp_path) as store:
         assert store.peek_out() == 4
     assert set(files(tmp_path)) == {*SUFFIXES}
+
+
+def test_a_journal_that_was_never_finished_is_tidied_away(tmp_path: Path) -> None:
+    with FileStore(tmp_path, SESSION):
+        pass
+    (tmp_path / f"{PREFIX}.reset-part").write_bytes(b"fixlab reset 1")
+    with FileStore(tmp_path):
+        assert set(files(tmp_path)) == {*SUFFIXES, "lock"}
+
+
+@pytest.mark.parametrize("suffix", ["reset", "lock"])
+def test_a_note_of_thousands_of_digits_is_none(tmp_path: Path, suffix: str) -> None:
+    with FileStore(tmp_path, SESSION) as store:
+        send(store, b"one")
+        store.commit()
+    long = b"9" * 5_000
+    text = {"reset": b"fixlab reset %b 1 1 1 a b 0 0\n", "lock": b" " * 24 + b"%b 1 1 1 \n"}
+    (tmp_path / f"{PREFIX}.{suffix}").write_bytes(text[suffix] % long)
+    with FileStore(tmp_path) as store:
+        assert all_of(store) == [(1, b"one")]
+
+
+def test_whatever_ends_an_opening_lets_go_of_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fixlab.stores.quickfix.read_contents", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            FileStore(tmp_path, SESSION)
+    with FileStore(tmp_path, SESSION) as store:
+        assert store.peek_out() == 1
+
+
+def test_a_lock_that_cannot_be_written_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lock, "_write", full)
+        with pytest.raises(StoreError, match=r"\.lock: cannot be written: No space left"):
+            FileStore(tmp_path, SESSION)
+    FileStore(tmp_path, SESSION).close()
 
 
 def test_a_journal_is_no_news_once_the_store_has_moved_on(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from fixlab.frames import STORE_LAYOUTS, STORE_PROBLEMS, STORED, STORES, check
 from fixlab.stores import FileStore, SQLiteStore
 from fixlab.stores._layouts import Layout
 from fixlab.surgeon import Inspection, inspect
+from fixlab.wire.message import encode
 from tests.stores.layouts import (
     CREATED,
     PREFIX,
@@ -314,3 +315,46 @@ def test_messages_are_shown_with_secrets_masked_and_html_escaped(tmp_path: Path)
     assert "&lt;script&gt;" in page
     with pytest.raises(ConfigError, match="expected a row from 0 to 1, found 2"):
         found.message(2)
+
+
+def test_text_of_an_engine_is_read_as_its_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "quickfix.db"
+    raw = encode(
+        b"FIX.4.4", "35=D\x0134=1\x0149=BUY\x0156=SELL\x0158=\u65e5\u672c\x01".encode()
+    )
+    write_sql(path, [(1, raw)], 2, 1)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE messages SET message = ?", (raw.decode(),))
+        database.commit()
+    found = inspect(path)
+    assert found.raw(0) == raw
+    assert found.ok
+
+
+@pytest.mark.parametrize("row", [("1", "NULL"), ("1", "7"), ("1.5", "'x'"), ("'one'", "x'00'")])
+def test_a_row_that_is_no_message_is_named(tmp_path: Path, row: tuple[str, str]) -> None:
+    path = tmp_path / "quickfix.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(
+            "CREATE TABLE sessions (beginstring, sendercompid, targetcompid, creation_time,"
+            " incoming_seqnum, outgoing_seqnum);"
+            "CREATE TABLE messages (beginstring, sendercompid, targetcompid, msgseqnum,"
+            " message);"
+            "INSERT INTO sessions VALUES ('FIX.4.4', 'BUY', 'SELL', NULL, 1, 2);"
+            f"INSERT INTO messages VALUES ('FIX.4.4', 'BUY', 'SELL', {row[0]}, {row[1]});"
+        )
+    with pytest.raises(StoreError, match="expected a whole number, and text or bytes"):
+        inspect(path)
+
+
+def test_counters_of_a_database_that_are_no_numbers_are_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "session.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(
+            "CREATE TABLE state (session, next_out, next_in, epoch);"
+            "CREATE TABLE sent (seq, raw);"
+            "INSERT INTO state VALUES (5, 'many', NULL, 'then');"
+        )
+    found = inspect(path)
+    assert not found.ok
+    assert "counters_unreadable" in [code for _, code, _, _ in codes(found)]

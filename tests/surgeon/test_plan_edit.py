@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.stores.layouts import (
     message,
     write_quickfix,
     write_quickfixj,
+    write_sql,
 )
 from tests.surgeon.test_inspect import write_fixlab
 
@@ -273,3 +275,30 @@ def test_a_layout_that_is_only_read_says_so(tmp_path: Path) -> None:
         StoreError, match=r"only reads stores of layout quickfixj; .*NextNumOut 3"
     ):
         plan.apply()
+
+
+def test_the_copy_of_a_database_is_no_second_store_of_its_folder(tmp_path: Path) -> None:
+    write_fixlab(tmp_path / "session.db", history(3), 4, 4)
+    backup = plan_edit(tmp_path, next_out=9).apply()
+    assert plan_edit(tmp_path, next_out=4).before == (9, 4)
+    assert inspect(backup).sessions["next_out"].tolist() == [4]
+
+
+def test_the_counters_keep_their_permissions(folder: Path) -> None:
+    counters = folder / f"{PREFIX}.seqnums"
+    counters.chmod(0o640)
+    before = stat.S_IMODE(counters.stat().st_mode)
+    plan_edit(folder, next_in=302).apply()
+    assert stat.S_IMODE(counters.stat().st_mode) == before
+
+
+def test_names_that_a_terminal_would_obey_are_made_visible(tmp_path: Path) -> None:
+    path = tmp_path / "quickfix.db"
+    write_sql(path, [], 2, 1)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE sessions SET targetcompid = ?", ("<i>\x1b[2J",))
+        database.commit()
+    plan = plan_edit(path, next_out=9)
+    shown = (str(plan), repr(plan), str(inspect(path)), repr(inspect(path)))
+    assert not any("\x1b" in text for text in shown)
+    assert "<i>" not in plan._repr_html_() + inspect(path)._repr_html_()
