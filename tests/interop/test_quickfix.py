@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from fixlab.dictionary import Dictionary
 from fixlab.journal import Journal
 from fixlab.net.acceptor import AcceptedSession, Acceptor
 from fixlab.net.driver import Driver
@@ -34,22 +35,27 @@ ORDERS = 100
 REPLAY = 2000  # more than one read of a socket takes, so that a cut falls into the middle
 
 
-def _dictionary(begin_string: str) -> tuple[str, ...]:
-    """Settings that make QuickFIX check every message, with the XML of a public package."""
+def _xml(begin_string: str) -> tuple[Path, ...]:
+    """The dictionary of a version, or transport and application, from a public package."""
     found = importlib.util.find_spec("fixcore")
     assert found is not None
     assert found.origin is not None
     specs = Path(found.origin).parent / "specs"
     if begin_string == "FIXT.1.1":
+        return specs / "FIXT11.xml", specs / "FIX50SP2.xml"
+    return (specs / f"{begin_string.replace('.', '')}.xml",)
+
+
+def _dictionary(begin_string: str) -> tuple[str, ...]:
+    """Settings that make QuickFIX check every message."""
+    first, *application = _xml(begin_string)
+    if application:
         return (
             "UseDataDictionary=Y",
-            f"TransportDataDictionary={specs / 'FIXT11.xml'}",
-            f"AppDataDictionary={specs / 'FIX50SP2.xml'}",
+            f"TransportDataDictionary={first}",
+            f"AppDataDictionary={application[0]}",
         )
-    return (
-        "UseDataDictionary=Y",
-        f"DataDictionary={specs / begin_string.replace('.', '')}.xml",
-    )
+    return "UseDataDictionary=Y", f"DataDictionary={first}"
 
 
 def _spec(role: str, begin_string: str, name: str) -> Spec:
@@ -98,12 +104,18 @@ class Table:
         before: Callable[[Driver], Awaitable[None]] | None = None,
         reset_on_logon: bool = False,
         next_expected: bool = False,
+        checked: bool = False,
         reconnect_seconds: float = 0.1,
     ) -> AsyncIterator[Driver]:
         """fixlab's end, logged on; `before` runs once it is made and before it connects."""
         config = replace(
             self.config, reset_on_logon=reset_on_logon, next_expected=next_expected
         )
+        if checked:
+            first, *rest = _xml(config.begin_string)
+            application = rest[0] if rest else None
+            read = Dictionary.from_quickfix_xml(first, application=application)
+            config = replace(config, dictionary=read)
         journal = Journal()
         self.lives.append(journal)
         logons = self.peer.logons
@@ -518,9 +530,9 @@ async def restart_from_store(table: Table) -> None:
 
 
 async def dictionary(table: Table) -> None:
-    """QuickFIX checks all that fixlab writes: nothing but a bad order is rejected."""
+    """Each side checks all that the other writes: nothing but a bad order is rejected."""
     await table.they_send(2, "EARLY")
-    async with table.open() as lab:
+    async with table.open(checked=True) as lab:
         first = lab.session.next_out
         lab.lose_next(2)
         await table.send(lab, 3)
@@ -542,6 +554,7 @@ async def dictionary(table: Table) -> None:
             await lab.wait_established()
         await table.part(lab)
         assert len(table.rejects) == 1
+        assert "REJECTED" not in set(lab.journal.to_frame().kind)
     assert [message.msg_type for message in table.peer.log()].count("3") == 1
     assert_log_agrees(table, lost=range(first, first + 2))
 
