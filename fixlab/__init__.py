@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fixlab.net.initiator import Initiator
     from fixlab.rules import RULES
     from fixlab.session.config import SessionConfig
+    from fixlab.session.schedule import Schedule
     from fixlab.session.session import Session
     from fixlab.session.transitions import Role, SessionState, Transition, TransitionKind
     from fixlab.sim.loopback import Loopback
@@ -44,6 +45,7 @@ __all__ = [
     "Message",
     "Role",
     "SQLiteStore",
+    "Schedule",
     "Session",
     "SessionConfig",
     "SessionState",
@@ -72,6 +74,7 @@ _HOMES = {
     "Message": "wire.message",
     "Role": "session.transitions",
     "SQLiteStore": "stores.sqlite",
+    "Schedule": "session.schedule",
     "Session": "session.session",
     "SessionConfig": "session.config",
     "SessionState": "session.transitions",

@@ -25,6 +25,7 @@ NAMES = {
     "RULES": "fixlab.rules",
     "Role": "fixlab.session.transitions",
     "SQLiteStore": "fixlab.stores.sqlite",
+    "Schedule": "fixlab.session.schedule",
     "Session": "fixlab.session.session",
     "SessionConfig": "fixlab.session.config",
     "SessionState": "fixlab.session.transitions",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from fixlab.dictionary.definitions import Block, GroupDef
 from fixlab.dictionary.dictionary import Dictionary
+from fixlab.errors import ConfigError, MessageError
 from fixlab.wire.display import Names, Row, VersionNames, as_html, as_text, describe, title_of
 from fixlab.wire.message import Message
 from fixlab.wire.tags import APPL_VER_ID, BEGIN_STRING
@@ -36,7 +37,19 @@ def explain(message: Message, dictionary: Dictionary | None = None) -> Explained
     Names are those of `dictionary`, else of the version in BeginString(8). A dictionary also
     knows the repeating groups, whose entries are then indented. Nothing is checked: what stands
     where it should not is shown where it stands.
+
+    Raises `MessageError` for what is no `Message`, `ConfigError` for what is no `Dictionary`.
     """
+    if not isinstance(message, Message):
+        raise MessageError(
+            f"explain() needs a Message, found {type(message).__name__}; make one of text with "
+            f"Message.parse(text), of bytes with Message.from_wire(raw)"
+        )
+    if dictionary is not None and not isinstance(dictionary, Dictionary):
+        raise ConfigError(
+            f"dictionary must be a Dictionary, found {type(dictionary).__name__}; read its "
+            f"file with Dictionary.from_quickfix_xml(path)"
+        )
     names: Names
     if dictionary is None:
         names, levels = VersionNames(message.get(BEGIN_STRING)), None

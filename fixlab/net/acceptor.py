@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 
 from fixlab.errors import ConfigError, ConnectError, FixLabError, StateError
 from fixlab.journal import Journal
+from fixlab.net._arguments import check_port, check_tls
 from fixlab.net.caller import Admit, Approve, Caller, Incoming, shown, template
 from fixlab.net.driver import Driver
 from fixlab.net.tls import identity_error
@@ -131,10 +132,11 @@ class Acceptor:
         stall_seconds: float = 30.0,
         exit_seconds: float = 2.0,
     ) -> None:
-        known = (configs,) if isinstance(configs, SessionConfig) else tuple(configs)
+        known = _listed(configs)
         if anonymous_max is None:
             anonymous_max = max(_ANONYMOUS_MAX, 2 * len(known))
         _check(known, store, approve, port)
+        check_tls(tls, "server_context()")
         _check_limits(anonymous_max=anonymous_max, sessions_max=sessions_max)
         _check_hooks(approve=approve, admit=admit, on_refused=on_refused)
         if tls_identities is not None and (tls is None or not tls.verify_mode):
@@ -429,6 +431,16 @@ class Acceptor:
         )
 
 
+def _listed(configs: SessionConfig | Iterable[SessionConfig]) -> tuple[SessionConfig, ...]:
+    if isinstance(configs, SessionConfig):
+        return (configs,)
+    known = tuple(configs) if isinstance(configs, Iterable) else (configs,)
+    for config in known:
+        if not isinstance(config, SessionConfig):
+            raise ConfigError(f"an acceptor needs SessionConfigs, found {config!r}")
+    return known
+
+
 def _check(
     known: tuple[SessionConfig, ...],
     store: Store | StoreFactory | None,
@@ -450,8 +462,12 @@ def _check(
             f"one store cannot serve {'many' if approve else len(known)} sessions; give a "
             f"function that makes a store for a SessionConfig"
         )
-    if not 0 <= port < 65_536:
-        raise ConfigError(f"port must be 0 to 65535, found {port}")
+    if not (store is None or callable(store) or isinstance(store, Store)):
+        raise ConfigError(
+            f"store must be a Store, a function that makes one for a SessionConfig, or None, "
+            f"found {store!r}"
+        )
+    check_port(port, 0)
 
 
 def _check_limits(**limits: int) -> None:

@@ -19,6 +19,7 @@ from fixlab.errors import (
     StoreError,
 )
 from fixlab.journal import Journal
+from fixlab.net._arguments import check_port, check_tls
 from fixlab.net.connection import Connection
 from fixlab.net.driver import Driver
 from fixlab.net.tls import Handshake
@@ -79,8 +80,8 @@ class Initiator(Driver):
         stall_seconds: float = 30.0,
         exit_seconds: float = 2.0,
     ) -> None:
-        if not 0 < port < 65_536:
-            raise ConfigError(f"port must be 1 to 65535, found {port}")
+        check_port(port, 1)
+        check_tls(tls, "client_context()")
         if reconnect_seconds <= 0 or connect_seconds <= 0:
             raise ConfigError(
                 f"reconnect_seconds and connect_seconds must be positive, found "

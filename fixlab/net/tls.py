@@ -38,6 +38,12 @@ _CHECKS = {
     62: "connect by a name it is for, or give one of them as `tls_server_name`",
     64: "connect by a name it is for, or give one of them as `tls_server_name`",
 }
+# What differs where the client's certificate is looked at, by an acceptor: it has no pins.
+_CHECKS_OF_CLIENTS = {
+    18: "it vouches for itself: if it is the right one, trust it as `client_ca`",
+    19: "its CA is not trusted here: give the file of that CA as `client_ca`",
+    20: "its CA is not trusted here: give the file of that CA as `client_ca`",
+}
 # What an alert of the peer means, by the end of its name.
 _ALERTS = {
     "CERTIFICATE_REQUIRED": "the peer wants a certificate of this side, and got none",
@@ -346,7 +352,7 @@ class Handshake(ssl.SSLContext):
         self._context = context
         self._write = write
         self.error = self.certificate = None
-        self.begun = False
+        self.begun = self._of_client = False
 
     def wrap_bio(
         self,
@@ -360,6 +366,7 @@ class Handshake(ssl.SSLContext):
         made = self._context.wrap_bio(incoming, outgoing, server_side, server_hostname, session)
         vars(made)["do_handshake"] = partial(self._shake, made, outgoing, made.do_handshake)
         self.begun = True
+        self._of_client = server_side  # whose certificate is looked at
         return made
 
     def _shake(
@@ -383,14 +390,22 @@ class Handshake(ssl.SSLContext):
 
     def explain(self) -> str:
         """Why it failed; "" when it did not."""
-        return "" if self.error is None else explain(self.error, self.certificate)
+        if self.error is None:
+            return ""
+        return explain(self.error, self.certificate, of_client=self._of_client)
 
 
-def explain(error: ssl.SSLError, certificate: Certificate | None = None) -> str:
-    """What an error of TLS means: which certificate was refused, by whom and why."""
+def explain(
+    error: ssl.SSLError, certificate: Certificate | None = None, *, of_client: bool = False
+) -> str:
+    """What an error of TLS means: which certificate was refused, by whom and why.
+
+    `of_client`: it is a client's certificate, so the advice is for an acceptor.
+    """
     if isinstance(error, ssl.SSLCertVerificationError):
         whose = f": {describe(certificate)}" if certificate else ""
-        check = _CHECKS.get(error.verify_code)
+        checks = _CHECKS | _CHECKS_OF_CLIENTS if of_client else _CHECKS
+        check = checks.get(error.verify_code)
         return (
             f"the peer's certificate was refused, {error.verify_message.rstrip('.')}{whose}"
             + (f"; {check}" if check else "")

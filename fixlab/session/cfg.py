@@ -33,6 +33,17 @@ _NO_LOGON_USER = (*_OLD, "FIX.4.2")
 _TEST_MESSAGE_INDICATOR = 464
 _ENCRYPT_METHOD = 98
 _DIGITS = {"SECONDS": 0, "MILLIS": 3, "MICROS": 6, "NANOS": 9}
+# TLS keys without effect when it is off, and those that only one role has a use for.
+_TLS_OF_INITIATOR = ("SSLServerName", "UseSNI", "SNIHostName")
+_TLS_OF_ACCEPTOR = ("NeedClientAuth", "SSLRequireClientCertificate")
+_TLS_PROTOCOLS = ("SSLProtocol", "SSLProtocols", "EnabledProtocols")
+_TLS_KEYS = (
+    *("ClientCertificateFile", "ClientCertificateKeyFile", "ServerCertificateFile"),
+    *("ServerCertificateKeyFile", "SSLCertificate", "SSLCertificatePassword"),
+    *("CertificationAuthoritiesFile", "CertificationAuthoritiesDirectory", "SSLCACertificate"),
+    *("CertificateVerifyLevel", "SSLValidateCertificates", *_TLS_PROTOCOLS),
+    *(*_TLS_OF_INITIATOR, *_TLS_OF_ACCEPTOR),
+)
 # Engines that tell sessions apart by their SubIDs and LocationIDs, too.
 _IDENTITY_WITH_SUB_IDS = ("quickfixj", "quickfixn")
 # Where a key is absent, the engine's own default holds if its profile was asked for; `spec`
@@ -144,6 +155,9 @@ class _Translator:
         host, port, more = self._addresses(role)
         dictionary, applications = self._dictionaries()
         tags = self._text("RedactFieldsInLogs") or ""
+        if role is Role.ACCEPTOR:
+            for key in ("ReconnectInterval", "SocketConnectTimeout"):
+                self._without_effect(key, "of no use to an acceptor")
         reconnect, connect = (
             self._number("ReconnectInterval"),
             self._number("SocketConnectTimeout"),
@@ -163,7 +177,7 @@ class _Translator:
             applications=applications,
             tls=self._tls(role),
             store_path=self._path_as_written("FileStorePath"),
-            log_path=self._path_as_written("FileLogPath"),
+            log_path=None if (log := self._peek("FileLogPath")) is None else Path(log),
             secret_tags=self._tags("RedactFieldsInLogs", tags),
             template=template,
             ignored=(*self._ignored(role), *stray),
@@ -290,6 +304,11 @@ class _Translator:
         self._set("reset_on_logon", self._flag("ResetOnLogon"), "ResetOnLogon")
         self._set("reset_on_logout", self._flag("ResetOnLogout"), "ResetOnLogout")
         self._set("reset_on_disconnect", self._flag("ResetOnDisconnect"), "ResetOnDisconnect")
+        key = "TestMessageIndicator"
+        if self._version in _NO_LOGON_USER:
+            self._without_effect(key, f"{self._version} lacks field 464")
+        else:
+            self._set("test_session", self._flag(key), key)  # HDR-13
         fields: list[tuple[int, str]] = []
         sources: tuple[Setting, ...] = ()
         for upper in self._numbered("LOGONTAG"):
@@ -304,6 +323,8 @@ class _Translator:
             elif tag == _TEST_MESSAGE_INDICATOR and self._version not in _NO_LOGON_USER:
                 if value not in ("Y", "N"):
                     raise self._wrong(setting.key, "464=Y or 464=N")
+                if self._settings.get("test_session", value == "Y") != (value == "Y"):
+                    raise self._wrong(setting.key, "what TestMessageIndicator says")
                 self._set("test_session", value == "Y", setting.key)
             elif (tag, value) == (_ENCRYPT_METHOD, "0"):
                 self._notes[upper] = "EncryptMethod(98) is always 0"
@@ -343,6 +364,7 @@ class _Translator:
         if self._flag("CheckLatency") is False:
             self._settings["sending_time_tolerance_seconds"] = None  # HDR-04: not checked
             self._sources["sending_time_tolerance_seconds"] = ()
+            self._without_effect("MaxLatency", "CheckLatency=N")
         self._timestamps()
 
     def _timestamps(self) -> None:
@@ -402,6 +424,7 @@ class _Translator:
         if self._flag("ValidateIncomingMessage") is False:
             self._set("validation", "off", "ValidateIncomingMessage")
             self._flag("RejectInvalidMessage")
+            self._without_effect("RejectInvalidMessage", "ValidateIncomingMessage=N")
         elif self._flag("RejectInvalidMessage") is False:
             self._set("validation", "warn", "RejectInvalidMessage")
         unordered = self._flag("ValidateUnorderedGroupFields")
@@ -518,13 +541,19 @@ class _Translator:
         name = self._text("SSLServerName")
         if name is None and self._flag("UseSNI") is not False:
             name = self._text("SNIHostName")
-        protocols = [
-            self._text(spelling) or ""
-            for spelling in ("SSLProtocol", "SSLProtocols", "EnabledProtocols")
-        ]
+        protocols = [self._text(spelling) or "" for spelling in _TLS_PROTOCOLS]
         password = self._text("SSLCertificatePassword")
         if not enabled:
+            for without in _TLS_KEYS:
+                self._without_effect(without, "TLS is off")
             return None
+        others = _TLS_OF_INITIATOR if role is Role.ACCEPTOR else _TLS_OF_ACCEPTOR
+        for without in others:
+            self._without_effect(without, f"of no use to an {role.value}")
+        for without in _TLS_PROTOCOLS:
+            self._without_effect(without, "TLS 1.2 and later are taken")
+        if verify is not None:
+            self._without_effect("CertificateVerifyLevel", "SSLValidateCertificates decides")
         return CfgTls(
             certificate=certificate,
             private_key=key,

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fixlab import redact
 from fixlab.dictionary.checks import Checks
-from fixlab.errors import ConfigError, DictionaryError, MessageError
+from fixlab.dictionary.dictionary import Dictionary
+from fixlab.errors import ConfigError, DictionaryError
+from fixlab.session.config_types import kind_of, taken
 from fixlab.session.profiles import PROFILES, PossDupCheck, Profile
 from fixlab.session.schedule import Schedule
 from fixlab.session.transitions import Role
-from fixlab.wire.message import Message
 from fixlab.wire.tags import (
     ADMIN_TYPES,
     DEFAULT_APPL_VER_ID,
@@ -28,7 +29,6 @@ from fixlab.wire.tags import (
 if TYPE_CHECKING:
     import os
 
-    from fixlab.dictionary import Dictionary
     from fixlab.session.cfg import CfgTls, Draft
 
 # Stands for "as the profile says"; no config keeps it past its making.
@@ -73,16 +73,18 @@ _LOGON_TAGS = frozenset(
 class SessionConfig:
     """Settings of one session, seen from its own side.
 
-    Where a setting says FROM_PROFILE, the default is that of the `profile`.
+    Where a setting says FROM_PROFILE, the default is that of the `profile`. A list or a set is
+    as good as a frozenset, and a mapping as good as pairs; they are kept as annotated.
 
-    Raises `ConfigError` when a value cannot work, naming the setting, what was found and what
-    was expected.
+    Raises `ConfigError` when a value has another type or cannot work, naming the setting, what
+    was found and what was expected.
     """
 
     sender_comp_id: str  # own CompID: SenderCompID(49) of what leaves
     target_comp_id: str  # the peer's CompID
     begin_string: str = "FIX.4.4"
-    # ApplVerID of a FIXT session: "9", or by name, "FIX.5.0SP2" (LGN-25).
+    # ApplVerID of a FIXT session: "9", or by name, "FIX.5.0SP2" (LGN-25). None: that of the
+    # dictionary, else "9".
     default_appl_ver_id: str | None = None
 
     profile: str = "spec"  # the engine to behave as: a name of `profiles.PROFILES`
@@ -149,14 +151,19 @@ class SessionConfig:
     message_bytes_max: int = 1 << 20  # FRM-13: bounds every buffer of the session
 
     def __post_init__(self) -> None:
-        if self.profile not in PROFILES:
+        if not isinstance(self.profile, str) or self.profile not in PROFILES:
             raise ConfigError(
                 f"profile must be one of {', '.join(PROFILES)}, found {self.profile!r}"
             )
         for name in _OF_PROFILE:
             if getattr(self, name) is FROM_PROFILE:
                 object.__setattr__(self, name, getattr(self.habits, name))
+        for name, kind in _KINDS:
+            value = getattr(self, name)
+            if value.__class__ not in kind.exact:
+                object.__setattr__(self, name, taken(name, kind, value))
         self._check_identity()
+        self._check_application()
         self._check_logon()
         self._check_numbers()
         self._check_recovery()
@@ -223,7 +230,7 @@ class SessionConfig:
     def _check_identity(self) -> None:
         for name in ("sender_comp_id", "target_comp_id"):
             value = getattr(self, name)
-            if not isinstance(value, str) or not value or not _is_wire_text(value):
+            if not value or not _is_wire_text(value):
                 raise ConfigError(
                     f"{name} must be one or more printable ASCII characters, found {value!r}"
                 )
@@ -235,28 +242,59 @@ class SessionConfig:
                 f"begin_string must be one of {', '.join(BEGIN_STRINGS)}, "
                 f"found {self.begin_string!r}{hint}"
             )
-        if self.begin_string == "FIXT.1.1":
-            given = self.default_appl_ver_id or "9"
-            value = APPL_VER_IDS.get(given, given)
-            if value not in APPL_VER_IDS.values():
-                raise ConfigError(
-                    f"default_appl_ver_id must be one of {', '.join(APPL_VER_IDS)} or their "
-                    f"codes, found {given!r}"
-                )
-            object.__setattr__(self, "default_appl_ver_id", value)
-        elif self.default_appl_ver_id is not None:
-            raise ConfigError(
-                f"default_appl_ver_id belongs to FIXT.1.1, not to {self.begin_string}"
-            )
         for name in ("username", "password"):
             value = getattr(self, name)
             if value is None:
                 continue
             if self.begin_string in ("FIX.4.0", "FIX.4.1", "FIX.4.2"):
                 raise ConfigError(f"{name} needs FIX.4.3 or later, found {self.begin_string}")
-            if not isinstance(value, str) or not value or not _is_wire_text(value):
+            if not value or not _is_wire_text(value):
                 # The value itself is never shown: it may be a secret.
                 raise ConfigError(f"{name} must be one or more printable ASCII characters")
+
+    def _check_application(self) -> None:
+        """LGN-25: what FIXT carries, and that the dictionary is for it."""
+        dictionary = self.dictionary
+        if dictionary is not None and dictionary.version != self.begin_string:
+            hint = ""
+            if self.begin_string == "FIXT.1.1":
+                hint = (
+                    '; join both parts: Dictionary.from_quickfix_xml("FIXT11.xml", '
+                    'application="FIX50SP2.xml")'
+                )
+            raise ConfigError(
+                f"dictionary is for {dictionary.version}, expected one for "
+                f"{self.begin_string}, the session's begin_string{hint}"
+            )
+        given = self.default_appl_ver_id
+        if self.begin_string != "FIXT.1.1":
+            if given is not None:
+                raise ConfigError(
+                    f"default_appl_ver_id belongs to FIXT.1.1, not to {self.begin_string}"
+                )
+            return
+        # A transport's dictionary without an application's says nothing of what it carries.
+        carries = {} if dictionary is None else dictionary.applications
+        if given is None:
+            given = "9"
+            if dictionary is not None and carries:
+                given = dictionary.application_version
+        code = APPL_VER_IDS.get(given, given)
+        if code not in APPL_VER_IDS.values():
+            raise ConfigError(
+                f"default_appl_ver_id must be one of {', '.join(APPL_VER_IDS)} or their "
+                f"codes, found {given!r}"
+            )
+        object.__setattr__(self, "default_appl_ver_id", code)
+        if carries and code not in carries:
+            versions = ", ".join([one.application_version for one in carries.values()])
+            raise ConfigError(
+                f"dictionary carries {versions}, but default_appl_ver_id is {given!r}; give "
+                f"application= the dictionary of that version, too"
+            )
+        if carries:
+            # Of several, the one that messages without an ApplVerID(1128) are held against.
+            object.__setattr__(self, "dictionary", carries[code])
 
     def _check_numbers(self) -> None:
         at_least_zero = (
@@ -271,10 +309,6 @@ class SessionConfig:
             value = getattr(self, name)
             if not 0 <= value <= 86_400 * 365 or (name in positive and value == 0):
                 raise ConfigError(f"{name} must be a positive number of seconds, found {value}")
-        if self.heartbeat_seconds != int(self.heartbeat_seconds):
-            raise ConfigError(
-                f"heartbeat_seconds must be whole seconds, found {self.heartbeat_seconds}"
-            )
         tolerance = self.sending_time_tolerance_seconds
         if tolerance is not None and not 0 < tolerance < 86_400 * 36_500:
             raise ConfigError(
@@ -309,6 +343,7 @@ class SessionConfig:
             "target_sub_id",
             "target_location_id",
             "session_qualifier",
+            "test_req_id",
         ):
             value = getattr(self, name)
             if value is not None and (not value or not _is_wire_text(value)):
@@ -338,7 +373,7 @@ class SessionConfig:
                 f"last_processed needs LastMsgSeqNumProcessed(369), which {self.begin_string} "
                 f"lacks"
             )
-        # Checks their tags and values, and that none of them belongs to the session.
+        # None of them may belong to the session.
         taken = sorted(_LOGON_TAGS.intersection(tag for tag, _ in self.logon_fields))
         if self.begin_string in (*_OLD, "FIX.4.2"):
             # No setting writes them there, but some venues ask for them all the same.
@@ -348,10 +383,6 @@ class SessionConfig:
                 f"logon_fields may not hold tags {', '.join(map(str, taken))}, which other "
                 f"settings write"
             )
-        try:
-            Message("A", self.logon_fields)
-        except MessageError as error:
-            raise ConfigError(f"logon_fields: {error}") from None
 
     def _check_recovery(self) -> None:
         choices: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -373,11 +404,6 @@ class SessionConfig:
             # RSP-02: who resent a Logon or a ResendRequest would start all over.
             raise ConfigError(
                 f"gap_fill_types must hold 0, 1, 2, 4, 5 and A; missing {', '.join(missing)}"
-            )
-        if self.dictionary is not None and self.dictionary.version != self.begin_string:
-            raise ConfigError(
-                f"dictionary is for {self.dictionary.version}, expected one for "
-                f"{self.begin_string}, the session's begin_string"
             )
         if self.early_messages == "drop" and self.resend_range == "exact":
             raise ConfigError(
@@ -411,6 +437,12 @@ class SessionConfig:
         )
 
 
+# Each setting with its kind, but for those that are a choice among words.
+_KINDS = tuple(
+    [(one.name, kind) for one in fields(SessionConfig) if (kind := kind_of(str(one.type)))]
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CfgSession:
     """One session of a QuickFIX `.cfg` file: its settings, its place, what had no effect."""
@@ -434,8 +466,6 @@ class CfgSession:
 def _session_of(cls: type[SessionConfig], draft: Draft) -> CfgSession:
     settings = dict(draft.settings)
     if draft.dictionary is not None:
-        from fixlab.dictionary.dictionary import Dictionary
-
         try:
             settings["dictionary"] = Dictionary.from_quickfix_xml(
                 draft.dictionary, application=draft.applications or None

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
 from fixlab import redact, times
-from fixlab.errors import MessageError
+from fixlab.errors import ConfigError, MessageError
 from fixlab.session.config import SessionConfig
 from fixlab.session.events import Dropped, Event
 from fixlab.session.fastpath import usual_messages
@@ -41,6 +41,19 @@ def _forget(number: int, raw: bytes) -> None:
     """What `save_sent` is to a session that keeps numbers only."""
 
 
+def _check_arguments(config: object, role: object, store: object) -> None:
+    if not isinstance(config, SessionConfig):
+        raise ConfigError(f"a session needs a SessionConfig, found {config!r}")
+    if role not in tuple(Role):
+        raise ConfigError(f"role must be Role.INITIATOR or Role.ACCEPTOR, found {role!r}")
+    # A class has the methods as well, but no numbers.
+    if store is not None and (isinstance(store, type) or not isinstance(store, Store)):
+        raise ConfigError(
+            f'store must be a Store, such as SQLiteStore("session.db"), or None for one in '
+            f"memory, found {store!r}"
+        )
+
+
 class Output(NamedTuple):
     """What one input led to."""
 
@@ -54,6 +67,7 @@ class Core(ABC):
     """State, counters, rows and sending: what the layers above share."""
 
     def __init__(self, config: SessionConfig, role: Role, store: Store | None = None) -> None:
+        _check_arguments(config, role, store)
         self.config = config
         self.role = Role(role)
         self.store: Store = MemoryStore() if store is None else store

@@ -1,10 +1,14 @@
 """explain: names, meanings and groups; and nothing that must stay secret or is markup."""
 
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fixlab import redact
 from fixlab.dictionary import explain
+from fixlab.errors import ConfigError, MessageError
 from fixlab.wire.display import ROWS_MAX
 from fixlab.wire.message import Message, encode
 from tests.dictionary.published import published, wire
@@ -133,3 +137,15 @@ def test_anything_can_be_explained(content: bytes) -> None:
         assert all(c.isprintable() or c == "\n" for c in text)
         assert len(shown.rows) == len(message.fields)
         assert text.count("\n") == len(shown.rows) + 1
+
+
+@pytest.mark.parametrize("message", ["8=FIX.4.4|35=0|", b"8=FIX.4.4", None])
+def test_what_is_no_message_is_refused_with_the_way_to_make_one(message: Any) -> None:
+    with pytest.raises(MessageError, match=r"needs a Message, found .*Message\.parse\(text\)"):
+        explain(message)
+
+
+def test_what_is_no_dictionary_is_refused_with_the_way_to_read_one() -> None:
+    name: Any = "FIX44.xml"
+    with pytest.raises(ConfigError, match=r"found str; .*from_quickfix_xml"):
+        explain(Message("0"), name)

@@ -429,9 +429,17 @@ class TestClientCertificate:
         assert server.startswith(
             "the peer's certificate was refused, unable to get local issuer certificate"
         )
+        assert server.endswith("give the file of that CA as `client_ca`")
         assert client.endswith(
             "the peer refused this side's certificate: it does not trust its CA"
         )
+
+    def test_that_vouches_for_itself(self, files: Files, version: ssl.TLSVersion) -> None:
+        key = files.other.private_key_pem.bytes()
+        alone = files.write("alone", key + files.other.cert_pem.bytes())
+        _, server = self.refuse(files, version, alone)
+        assert "self-signed certificate" in server
+        assert server.endswith("if it is the right one, trust it as `client_ca`")
 
     def test_that_has_expired(self, files: Files, version: ssl.TLSVersion) -> None:
         old = files.issue("old-client", files.ours, "buy.example", not_after=YEAR_2001)

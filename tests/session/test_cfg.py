@@ -1,5 +1,6 @@
 """SessionConfig.from_cfg: QuickFIX's keys in, sessions out; what cannot work says where."""
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -202,7 +203,7 @@ MAPPED: list[tuple[dict[str, str], dict[str, object]]] = [
     ({"DisableHeartBeatCheck": "N"}, {"check_silence": True}),
     ({"SendLogoutBeforeDisconnectFromTimeout": "N"}, {"logout_on_silence": False}),
     ({"MaxLatency": "60"}, {"sending_time_tolerance_seconds": 60}),
-    ({"CheckLatency": "N", "MaxLatency": "60"}, {"sending_time_tolerance_seconds": None}),
+    ({"CheckLatency": "N"}, {"sending_time_tolerance_seconds": None}),
     ({"CheckLatency": "Y"}, {"sending_time_tolerance_seconds": 120}),
     ({"ResetOnLogon": "Y"}, {"reset_on_logon": True}),
     ({"ResetOnLogout": "y"}, {"reset_on_logout": True}),
@@ -230,7 +231,6 @@ MAPPED: list[tuple[dict[str, str], dict[str, object]]] = [
     ({"CheckCompID": "N"}, {"check_comp_id": False}),
     ({"ValidateIncomingMessage": "N"}, {"validation": "off"}),
     ({"RejectInvalidMessage": "N"}, {"validation": "warn"}),
-    ({"RejectInvalidMessage": "N", "ValidateIncomingMessage": "N"}, {"validation": "off"}),
     ({"ValidateFieldsOutOfOrder": "N"}, {"checks": Checks(fields_out_of_order=False)}),
     ({"ValidateFieldsHaveValues": "N"}, {"checks": Checks(fields_have_values=False)}),
     ({"ValidateUserDefinedFields": "Y"}, {"checks": Checks(user_defined_fields=True)}),
@@ -249,6 +249,9 @@ MAPPED: list[tuple[dict[str, str], dict[str, object]]] = [
         {"logon_fields": ((9001, "a"), (58, "b"), (58, "c"))},
     ),
     ({"LogonTag": "464=Y"}, {"test_session": True}),
+    ({"TestMessageIndicator": "Y"}, {"test_session": True}),
+    ({"TestMessageIndicator": "N"}, {"test_session": False}),
+    ({"TestMessageIndicator": "N", "LogonTag": "464=N"}, {"test_session": False}),
     # Some venues want them before FIX.4.3, which has no such fields.
     (
         {"BeginString": "FIX.4.2", "LogonTag": "554=x"},
@@ -355,6 +358,7 @@ def test_an_initiator_knows_where_to_connect(tmp_path: Path) -> None:
     assert [line.split(" ")[0] for line in found.ignored] == [
         "SocketConnectHost4",
         "SocketConnectPort4",
+        "FileLogPath",
     ]
     plain = one(tmp_path, INITIATOR)
     assert (plain.reconnect_seconds, plain.connect_seconds) == (30.0, None)
@@ -389,6 +393,7 @@ def test_tls_01_each_engine_says_tls_in_its_own_keys(tmp_path: Path) -> None:
     assert cpp.ignored == (
         "ServerCertificateFile (line 12): known, without effect here: of no use to an "
         "initiator",
+        "SSLProtocol (line 15): known, without effect here: TLS 1.2 and later are taken",
     )
     net = one(
         tmp_path,
@@ -417,6 +422,7 @@ def test_tls_01_each_engine_says_tls_in_its_own_keys(tmp_path: Path) -> None:
     )
     off = one(tmp_path, INITIATOR, SSLEnable="N", SSLCertificate="me.pem")
     assert off.tls is None
+    assert off.ignored == ("SSLCertificate (line 11): known, without effect here: TLS is off",)
 
 
 def test_keys_without_effect_are_listed_and_never_fail(tmp_path: Path) -> None:
@@ -434,6 +440,7 @@ def test_keys_without_effect_are_listed_and_never_fail(tmp_path: Path) -> None:
         LogonTag="98=0",
     )
     assert found.ignored == (
+        "ReconnectInterval (line 8): known, without effect here: of no use to an acceptor",
         "SocketConnectHost (line 9): known, without effect here: of no use to an acceptor",
         "DefaultApplVerID (line 10): known, without effect here: only FIXT.1.1 has it",
         "TimeZone (line 11): known, without effect here: NonStopSession=Y has no times",
@@ -452,6 +459,7 @@ def test_keys_without_effect_are_listed_and_never_fail(tmp_path: Path) -> None:
         ("FIX.4.2", "EnableNextExpectedMsgSeqNum"),
         ("FIX.4.1", "EnableLastMsgSeqNumProcessed"),
         ("FIX.4.0", "MillisecondsInTimeStamp"),
+        ("FIX.4.2", "TestMessageIndicator"),
     ],
 )
 def test_what_a_version_lacks_has_no_effect_in_it(
@@ -462,6 +470,58 @@ def test_what_a_version_lacks_has_no_effect_in_it(
     assert found.ignored[0].startswith(
         f"{key} (line 10): known, without effect here: {version}"
     )
+
+
+@pytest.mark.parametrize(
+    ("base", "keys", "line"),
+    [
+        (INITIATOR, {"CheckLatency": "N", "MaxLatency": "60"}, "MaxLatency .*CheckLatency=N"),
+        (
+            INITIATOR,
+            {"ValidateIncomingMessage": "N", "RejectInvalidMessage": "N"},
+            "RejectInvalidMessage .*ValidateIncomingMessage=N",
+        ),
+        (ACCEPTOR, {"SocketConnectTimeout": "5"}, "SocketConnectTimeout .*an acceptor"),
+        (
+            INITIATOR,
+            {"SSLEnable": "Y", "NeedClientAuth": "Y"},
+            "NeedClientAuth .*an initiator",
+        ),
+        (ACCEPTOR, {"SSLEnable": "Y", "SSLServerName": "v"}, "SSLServerName .*an acceptor"),
+        (
+            INITIATOR,
+            {
+                "SSLEnable": "Y",
+                "SSLValidateCertificates": "Y",
+                "CertificateVerifyLevel": "0",
+            },
+            "CertificateVerifyLevel .*SSLValidateCertificates decides",
+        ),
+    ],
+)
+def test_a_value_that_nothing_uses_is_listed(
+    tmp_path: Path, base: dict[str, str], keys: dict[str, str], line: str
+) -> None:
+    found = one(tmp_path, base, **keys)
+    assert len(found.ignored) == 1
+    assert re.match(line, found.ignored[0])
+
+
+def test_hdr_13_two_keys_for_a_test_session_agree(tmp_path: Path) -> None:
+    message = refused(tmp_path, INITIATOR, TestMessageIndicator="Y", LogonTag="464=N")
+    assert "LogonTag" in message
+    assert "TestMessageIndicator" in message
+
+
+def test_lgn_25_a_dictionary_of_another_version_than_the_session_is_refused(
+    tmp_path: Path,
+) -> None:
+    dictionaries(tmp_path)
+    fixt = INITIATOR | {"BeginString": "FIXT.1.1", "DefaultApplVerID": "FIX.5.0SP2"}
+    files = {"TransportDataDictionary": "FIXT11.xml", "AppDataDictionary": "FIX50.xml"}
+    message = refused(tmp_path, fixt, **files)
+    assert "DefaultApplVerID" in message
+    assert "AppDataDictionary" in message
 
 
 @pytest.mark.parametrize("key", ALL_KEYS)
@@ -874,6 +934,7 @@ def test_the_file_of_a_desk(tmp_path: Path) -> None:
     assert broker.reconnect_seconds == 15.0
     assert broker.store_path == Path("/var/fix/store")
     assert broker.ignored == (
+        "FileLogPath (line 5): known, not applied: fixlab's journal takes the place of its log",
         "SocketTcpNoDelay (line 19): known, not applied: transport tuning",
         "ScreenLogShowEvents (line 20): known, not applied: fixlab's journal takes the place "
         "of its log",
