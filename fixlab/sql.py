@@ -33,7 +33,12 @@ _MESSAGES = ("msgseqnum", "message")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOT_KNOWN = datetime(1900, 1, 1, tzinfo=UTC)  # QuickFIX's column takes no NULL
 _INTEGER_MAX = 2**63 - 1  # the largest BIGINT
-_READ_CHUNK = 256  # messages read at a time for a replay: bounds its memory
+# What is read at a time for a replay, which bounds its memory: messages, and about how many
+# bytes. A database sends all it was asked for, so the size of the last ones tells how many to
+# ask for next; a few at first, and no more than this many times as many as before.
+_READ_CHUNK = 256
+_READ_BYTES = 1 << 18
+_READ_GROWTH = 16
 _WORDS_MAX = 300  # characters kept of what a database says
 _SECRETS = ("password", "passwd", "pwd", "secret", "token")  # in the query of a URL
 
@@ -90,6 +95,7 @@ class SQLStore:
         self._where = f"{_place(self._engine.url)}, session {self._session}"
         self._step: dict[int, bytes] = {}
         self._was_reset = self._changed = False
+        self._ahead = _READ_GROWTH  # messages to read at a time
         self._over = ""  # why no call works any more
         self._tried: _Numbers | None = None  # a commit that may or may not have happened
         try:
@@ -335,8 +341,8 @@ class SQLStore:
     def _walk(self, begin: int, end: int) -> Iterator[tuple[int, bytes]]:
         position, end = max(begin, 0), min(end, _INTEGER_MAX)
         while position <= end:
-            found = self._chunk(position, end)
-            last = end if len(found) < _READ_CHUNK else max(found)
+            found, whole = self._chunk(position, end)
+            last = end if whole else max(found)
             found.update(
                 (seq, raw) for seq, raw in self._step.items() if position <= seq <= last
             )
@@ -344,26 +350,33 @@ class SQLStore:
                 yield seq, found[seq]
             position = last + 1
 
-    def _chunk(self, begin: int, end: int) -> dict[int, bytes]:
-        """The first messages of the range that were committed and not reset away since."""
+    def _chunk(self, begin: int, end: int) -> tuple[dict[int, bytes], bool]:
+        """The first messages of the range that were committed and not reset away since.
+
+        And whether that is all of them.
+        """
         self._ready()
         if self._was_reset:
-            return {}
-        table = self._messages
+            return {}, True
+        table, limit = self._messages, self._ahead
         # Not through the column's type: a column may hold text and bytes side by side.
         message: sa.ColumnClause[Any] = sa.literal_column("message")
         wanted = (
             sa.select(table.c.msgseqnum, message)
             .where(self._mine(table), table.c.msgseqnum.between(begin, end))
             .order_by(table.c.msgseqnum)
-            .limit(_READ_CHUNK)
+            .limit(limit)
         )
         try:
             with self._engine.connect() as db:
                 rows = db.execute(wanted).fetchall()
         except (exc.SQLAlchemyError, ValueError) as error:
             raise self._error(error) from None
-        return {int(seq): bytes_of(value, binary=self._binary) for seq, value in rows}
+        found = {int(seq): bytes_of(value, binary=self._binary) for seq, value in rows}
+        if size := sum(map(len, found.values())):
+            fitting = max(1, _READ_BYTES * len(found) // size)
+            self._ahead = min(fitting, limit * _READ_GROWTH, _READ_CHUNK)
+        return found, len(rows) < limit
 
     # The tables ------------------------------------------------------------------------
 
@@ -474,7 +487,7 @@ def _engine(database: str | sa.URL) -> sa.Engine:
         return sa.create_engine(database, hide_parameters=True)
     except exc.NoSuchModuleError as error:
         raise ConfigError(f"SQLAlchemy knows no such kind of database: {error}") from None
-    except exc.ArgumentError:
+    except (exc.ArgumentError, ValueError):
         # Its words would quote the URL, and so the password.
         raise ConfigError(
             "database must be a URL such as postgresql+psycopg://user:password@host/name or "

@@ -226,7 +226,28 @@ def test_a_replay_reads_in_chunks(engine: sa.Engine) -> None:
         assert len(asked) == 1
         assert "LIMIT" in asked[0]
         assert len(list(replay)) == 999
-        assert len(asked) == 4
+        assert len(asked) == 5
+        assert len(list(store.sent(1, 1000))) == 1000
+        assert len(asked) == 9
+
+
+def test_a_replay_reads_few_large_messages_ahead(engine: sa.Engine) -> None:
+    with SQLStore(engine, KEY) as store:
+        for _ in range(40):
+            send(store, b"x" * 300_000)
+        for _ in range(40):
+            send(store, b"y")
+        store.commit()
+        asked: list[str] = []
+        sa.event.listen(
+            engine, "before_cursor_execute", lambda *given: asked.append(str(given[2]))
+        )
+        found = list(store.sent(1, 80))
+        assert [(seq, len(raw)) for seq, raw in found] == [
+            (seq, 300_000 if seq <= 40 else 1) for seq in range(1, 81)
+        ]
+        # 16 at first; then one by one, until a small one comes; then 16, then the rest.
+        assert len(asked) == 1 + 24 + 1 + 1 + 1
 
 
 def test_a_step_is_one_transaction(engine: sa.Engine) -> None:
@@ -540,6 +561,7 @@ def test_a_session_that_cannot_be_kept(session: Any, words: str) -> None:
     ("url", "words"),
     [
         ("s3cret", "database must be a URL such as"),
+        ("postgresql+psycopg://fix:pw@host:s3cret/db", "database must be a URL such as"),
         ("fixdb://fix:s3cret@host/db", "knows no such kind of database"),
         ("postgresql+pg8000://fix:s3cret@host/db", "driver of this database is not installed"),
     ],
@@ -548,6 +570,7 @@ def test_a_url_that_cannot_work(url: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
         SQLStore(url, KEY)
     assert "s3cret" not in str(caught.value)
+    assert caught.value.__suppress_context__
 
 
 def test_no_password_stands_in_an_error(postgres_url: str) -> None:

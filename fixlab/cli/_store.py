@@ -10,7 +10,8 @@ from fixlab.redact import printable
 ABOUT = """\
 Shows what is in a message store: the numbers, the messages kept for a resend, and whatever
 does not fit. PATH is a folder of QuickFIX (C++, Java, .NET or Go), one of its files, or an
-SQLite file of fixlab. Nothing is changed, except with --apply.
+SQLite file of fixlab or with QuickFIX's tables; databases on a server are not looked into.
+Nothing is changed, except with --apply.
 
 With --next-out or --next-in it says what setting these numbers would cause. With --apply as
 well it then sets them, and keeps a copy of the store as it was. Stop the engine first.

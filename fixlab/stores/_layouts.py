@@ -206,6 +206,11 @@ def prefix_of(session: str | Iterable[str]) -> str:
     (BeginString, SenderCompID, TargetCompID and perhaps SessionQualifier), or the prefix
     itself. Raises `ConfigError` for what is neither, or cannot be a file's name.
     """
+    if not isinstance(session, Iterable):
+        raise ConfigError(
+            f"session must be text such as FIX.4.4:BUY->SELL, or its parts, found a "
+            f"{type(session).__name__}; of a SessionConfig, give its session_id"
+        )
     prefix = _from_text(session) if isinstance(session, str) else _from_parts(session)
     if not prefix or "/" in prefix or "\\" in prefix or "\0" in prefix:
         raise ConfigError(f"session {session!r} cannot be part of a file's name")

@@ -21,6 +21,7 @@ which takes its name at once, and finished from there by the next opening.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -33,6 +34,7 @@ from typing import Literal, Self
 from fixlab.errors import ConfigError, StoreError
 from fixlab.stores._index import Index
 from fixlab.stores._layouts import (
+    SUFFIXES,
     Layout,
     layout_of,
     prefix_of,
@@ -74,7 +76,7 @@ class FileStore:
 
     Raises `ConfigError` for a session that cannot be a file's name, and `StoreError` when the
     files cannot be used: in use by another FileStore, of another engine's layout, damaged,
-    read-only, on a full disk. The message says what to do.
+    read-only, on a full disk, of too long a name. The message says what to do.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class FileStore:
         place = Path(folder).absolute()
         prefix = _only_prefix(place) if session is None else prefix_of(session)
         _make_folder(place)
+        _check_length(place, prefix)
         self._paths = Paths(place, prefix)
         self._out = self._in = 1
         self._created = b""
@@ -495,6 +498,18 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder}: cannot be made: {error.strerror or error}") from error
+
+
+def _check_length(folder: Path, prefix: str) -> None:
+    """Say plainly when no file of the store can have its name."""
+    try:
+        os.stat(folder / f"{prefix}{max(SUFFIXES, key=len)}")
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise StoreError(
+                f"{folder}: the session's name has {len(prefix):,} characters, too many for a "
+                f"file's name; keep it in a SQLiteStore"
+            ) from error
 
 
 def _write(file: FileIO, offset: int, content: bytes) -> None:

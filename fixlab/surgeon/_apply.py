@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fixlab.errors import StoreError
+from fixlab.redact import printable
 from fixlab.stores._layouts import (
     SUFFIXES,
     Layout,
@@ -42,6 +43,8 @@ def editor_of(source: Source) -> Editor:
         return _FilesEditor(source.path)
     if source.layout is Layout.FIXLAB:
         return _DatabaseEditor(source.path)
+    if source.layout is Layout.SQL:
+        return _RowEditor(source)
     return _NoEditor(source)
 
 
@@ -130,24 +133,15 @@ class _DatabaseEditor:
 
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
-        with self._errors(), closing(connect(self._path)) as database:
+        with _errors(self._path), closing(connect(self._path)) as database:
             self._seen = _look(database)
 
     def apply(self, counters: Counters) -> Path:
-        with (
-            self._errors(),
-            closing(sqlite3.connect(self._path, timeout=0.0, isolation_level=None)) as database,
-        ):
+        with _errors(self._path), closing(_writing(self._path)) as database:
             database.execute("BEGIN EXCLUSIVE")
             if _look(database) != self._seen:
                 raise _changed(self._path)
-            # While this connection keeps writers out, another one reads for the backup.
-            backup = _free(self._path)
-            with (
-                closing(connect(self._path)) as reader,
-                closing(sqlite3.connect(backup)) as copy,
-            ):
-                reader.backup(copy)
+            backup = _copy(self._path)
             # Without a row there are no counters to change, so there is one again.
             database.execute(
                 "INSERT INTO state (id, next_out, next_in) VALUES (1, ?, ?) "
@@ -158,12 +152,76 @@ class _DatabaseEditor:
             database.execute("COMMIT")
         return backup
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise database_error(self._path, error) from error
+
+class _RowEditor:
+    """A session's row in the tables of QuickFIX, in an SQLite file.
+
+    A SQLStore that has it open holds no lock between its steps, but sees the change with its
+    next one and is over. QuickFIX would not notice.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._path = source.path.absolute()
+        self._session = source.session
+        self._mine = " AND ".join(f"{column} IS ?" for column in source.key)
+        self._key = tuple(source.key.values())
+        with _errors(self._path), closing(connect(self._path)) as database:
+            self._seen = self._look(database)
+
+    def apply(self, counters: Counters) -> Path:
+        with _errors(self._path), closing(_writing(self._path)) as database:
+            # Keeps other writers out, but lets the backup be read.
+            database.execute("BEGIN IMMEDIATE")
+            if self._look(database) != self._seen:
+                raise _changed(self._path)
+            done = database.execute(
+                f"UPDATE sessions SET outgoing_seqnum = ?, incoming_seqnum = ? "
+                f"WHERE {self._mine}",
+                (*counters, *self._key),
+            )
+            if done.rowcount != 1:
+                raise StoreError(
+                    f"{self._path}: expected one row of {printable(self._session)} in the "
+                    f"table `sessions`, found {done.rowcount}; plan again"
+                )
+            backup = _copy(self._path)
+            try:
+                database.execute("COMMIT")
+            except sqlite3.Error:
+                backup.unlink()
+                raise
+        return backup
+
+    def _look(self, database: sqlite3.Connection) -> list[object]:
+        """What tells whether the session was used since."""
+        return [
+            row
+            for what in ("* FROM sessions", "count(*), max(msgseqnum) FROM messages")
+            for row in database.execute(f"SELECT {what} WHERE {self._mine}", self._key)
+        ]
+
+
+def _writing(path: Path) -> sqlite3.Connection:
+    """A connection that writes into a file that there is, and waits for nobody."""
+    return sqlite3.connect(
+        f"{path.as_uri()}?mode=rw", uri=True, timeout=0.0, isolation_level=None
+    )
+
+
+def _copy(path: Path) -> Path:
+    """Make the backup of a database; another connection keeps writers out meanwhile."""
+    backup = _free(path)
+    with closing(connect(path)) as reader, closing(sqlite3.connect(backup)) as copy:
+        reader.backup(copy)
+    return backup
+
+
+@contextmanager
+def _errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise database_error(path, error) from error
 
 
 def _look(database: sqlite3.Connection) -> list[object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from array import array
@@ -77,6 +78,7 @@ class Source:
     next_in: int | None
     created: int | None
     belongs: Belongs
+    key: dict[str, str] = field(default_factory=dict)  # of its row in a table `sessions`
     problems: list[Problem] = field(default_factory=list)
     messages: Callable[..., Iterator[Found]]
 
@@ -85,8 +87,9 @@ def find(path: Path, session: str | None = None) -> list[Source]:
     """All stores at `path`: a folder, one of a store's files, its prefix, or an SQLite file.
 
     Raises `StoreError` when there is none, naming what was found instead, and `ConfigError`
-    when none is of `session`.
+    when none is of `session`, or `path` is a URL.
     """
+    _check_path(path)
     try:
         sources = _all(path)
     except StoreError:
@@ -101,6 +104,18 @@ def find(path: Path, session: str | None = None) -> list[Source]:
         names = ", ".join(printable(source.session) for source in sources[:8])
         raise ConfigError(f"{path}: no store of session {session}; found {names}")
     return chosen
+
+
+def _check_path(path: Path) -> None:
+    """Refuse the URL of a database without repeating it, for it may hold a password."""
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", path.as_posix())  # C:/ is none
+    if scheme and not os.path.lexists(path):
+        raise ConfigError(
+            f"expected the path of a file or folder, found a URL that begins with "
+            f"{scheme[1]}:. A store on a database server is looked at and changed there, in "
+            f"its tables `sessions` and `messages`, while its engine is stopped; one in an "
+            f"SQLite file is named by the file's path"
+        )
 
 
 def _all(path: Path) -> list[Source]:
@@ -440,6 +455,7 @@ def _of_row(
         next_in=next_in,
         created=created,
         belongs=partial(_is_session, begin_string, sender, target),
+        key=key,
         problems=problems,
         messages=partial(
             _rows,

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fixlab.errors import ConfigError, StoreError
+from fixlab.session.config import SessionConfig
 from fixlab.stores import FileStore, _opening
 from fixlab.stores._index import Index
 from fixlab.stores._layouts import prefix_of, read_counters, read_entries, session_of
@@ -655,6 +656,23 @@ def test_a_session_names_its_files_as_in_quickfix(session: Any, prefix: str) -> 
 def test_a_session_that_cannot_be_a_file_name_is_refused(tmp_path: Path, session: Any) -> None:
     with pytest.raises(ConfigError):
         FileStore(tmp_path, session)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_config_is_no_session(tmp_path: Path) -> None:
+    config: Any = SessionConfig(sender_comp_id="BUY", target_comp_id="SELL", password="hunter2")
+    with pytest.raises(ConfigError, match="of a SessionConfig, give its session_id") as caught:
+        FileStore(tmp_path, config)
+    assert "hunter2" not in str(caught.value)
+    with FileStore(tmp_path, config.session_id) as store:
+        assert store.session == SESSION
+
+
+def test_a_name_too_long_for_a_file_says_so(tmp_path: Path) -> None:
+    long = "B" * 3000
+    with pytest.raises(StoreError, match=r"has 3,013 characters, too many for a") as caught:
+        FileStore(tmp_path, ("FIX.4.4", long, "SELL"))
+    assert long not in str(caught.value)
     assert not list(tmp_path.iterdir())
 
 

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -426,6 +427,26 @@ def test_a_number_too_large_for_the_file_is_named(path: Path) -> None:
             store.commit()
         assert store.current_in() == 1
         store.commit()
+
+
+def test_a_replay_reads_few_large_messages_ahead(path: Path) -> None:
+    with SQLiteStore(path) as store:
+        for size in [*[300_000] * 40, *[1] * 600]:
+            send(store, b"x" * size)
+        store.commit()
+        tracemalloc.start()
+        try:
+            sizes = [len(raw) for _, raw in store.sent(1, 640)]
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert sizes == [300_000] * 40 + [1] * 600
+        assert peak < 2_000_000
+        # One that is not read to its end keeps nothing open.
+        next(store.sent(1, 640))
+        send(store, b"y")
+        store.commit()
+        assert list(store.sent(640, 641)) == [(640, b"x"), (641, b"y")]
 
 
 def test_a_step_that_changed_nothing_is_not_written(path: Path) -> None:

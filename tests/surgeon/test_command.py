@@ -58,6 +58,8 @@ def test_it_applies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["store", "{}/missing"], 1, "there is no such file or folder; expected a store"),
         (["store", "{}"], 1, "holds no store; expected files such as"),
+        (["store", "postgresql+psycopg://u:s3cr3t@127.0.0.1:1/db"], 1, "found a URL that"),
+        (["store", "sqlite:///s3cr3t.db", "--next-in", "3"], 1, "begins with sqlite:. A store"),
         (["store", "{}", "--apply"], 2, "--apply needs --next-out or --next-in"),
         (["store", "{}", "--next-out", "0"], 2, "a number is a whole one from 1, found '0'"),
         (["store"], 2, "the following arguments are required: PATH"),
@@ -75,3 +77,4 @@ def test_a_mistake_is_told_in_one_line(
     assert out == ""
     assert says in err.splitlines()[-1]
     assert "Traceback" not in err
+    assert "s3cr3t" not in err

@@ -11,8 +11,11 @@ import pytest
 from fixlab.errors import ConfigError, StoreError
 from fixlab.frames import STORE_EDIT, STORED, check
 from fixlab.rules import RULES
+from fixlab.sql import SQLStore
 from fixlab.stores import FileStore, SQLiteStore
 from fixlab.surgeon import EditPlan, inspect, plan_edit
+from fixlab.surgeon._apply import editor_of
+from fixlab.surgeon._sources import find
 from tests.stores.layouts import (
     PREFIX,
     SESSION,
@@ -282,6 +285,126 @@ def test_the_copy_of_a_database_is_no_second_store_of_its_folder(tmp_path: Path)
     backup = plan_edit(tmp_path, next_out=9).apply()
     assert plan_edit(tmp_path, next_out=4).before == (9, 4)
     assert inspect(backup).sessions["next_out"].tolist() == [4]
+
+
+# Tables of QuickFIX -------------------------------------------------------------------------
+
+
+def counters(path: Path) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute(
+            "SELECT targetcompid, outgoing_seqnum, incoming_seqnum, creation_time "
+            "FROM sessions ORDER BY targetcompid"
+        ).fetchall()
+
+
+def change(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        for statement in statements:
+            database.execute(statement)
+        database.commit()
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Path:
+    """Two sessions in the tables that QuickFIX makes, with no key; one has messages."""
+    path = tmp_path / "quickfix.db"
+    write_sql(path, history(5), 6, 9)
+    change(
+        path,
+        "INSERT INTO sessions VALUES ('FIX.4.4', 'BUY', 'OTHER', NULL, '2026-01-05', 20, 10)",
+    )
+    return path
+
+
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_apply_changes_one_row_of_the_tables_of_quickfix(tables: Path, mode: str) -> None:
+    change(tables, f"PRAGMA journal_mode = {mode}")
+    before = counters(tables)
+    backup = plan_edit(tables, next_out=3, session=SESSION).apply()
+    assert backup == tables.with_name("quickfix.db.backup-1")
+    assert counters(backup) == before
+    first, second = counters(tables)
+    assert first == before[0]
+    assert second == ("SELL", 3, 9, before[1][3])
+    assert inspect(tables, session=SESSION).table["msg_seq_num"].tolist() == [1, 2, 3, 4, 5]
+    plan_edit(tables, next_in=7, session="FIX.4.4:BUY->OTHER").apply()
+    assert [row[1:3] for row in counters(tables)] == [(10, 7), (3, 9)]
+
+
+def test_a_sql_store_goes_on_from_what_was_applied(tmp_path: Path) -> None:
+    url, path = f"sqlite:///{tmp_path / 's.db'}", tmp_path / "s.db"
+    with SQLStore(url, ("FIX.4.4", "BUY", "SELL")) as store:
+        store.save_sent(store.next_out(), b"1")
+        store.commit()
+    plan_edit(path, next_out=60).apply()
+    with SQLStore(url, ("FIX.4.4", "BUY", "SELL")) as store:
+        assert (store.peek_out(), store.current_in()) == (60, 1)
+        assert list(store.sent(1, 99)) == [(1, b"1")]
+        plan_edit(path, next_out=70).apply()
+        store.next_out()
+        with pytest.raises(StoreError, match="the database holds NextNumOut 70"):
+            store.commit()
+
+
+@pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "BEGIN; SELECT * FROM sessions"])
+def test_tables_in_use_are_not_changed(tables: Path, statement: str) -> None:
+    plan = plan_edit(tables, next_out=3, session=SESSION)
+    with closing(sqlite3.connect(tables, isolation_level=None)) as other:
+        for part in statement.split(";"):
+            other.execute(part).fetchone()
+        with pytest.raises(StoreError, match="is in use"):
+            plan.apply()
+    assert counters(tables)[1][1:3] == (6, 9)
+    assert not list(tables.parent.glob("*.backup-*"))
+    plan.apply()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE sessions SET incoming_seqnum = 10 WHERE targetcompid = 'SELL'",
+        "DELETE FROM messages WHERE msgseqnum = 5",
+        "DELETE FROM sessions WHERE targetcompid = 'SELL'",
+    ],
+)
+def test_tables_that_moved_on_are_not_changed(tables: Path, statement: str) -> None:
+    plan = plan_edit(tables, next_out=3, session=SESSION)
+    change(tables, statement)
+    before = counters(tables)
+    with pytest.raises(StoreError, match="was changed since the plan was made; plan again"):
+        plan.apply()
+    assert counters(tables) == before
+    assert not list(tables.parent.glob("*.backup-*"))
+
+
+def test_a_row_that_is_gone_before_the_plan_is_made_is_not_written(tables: Path) -> None:
+    (source,) = find(tables, SESSION)
+    change(tables, "DELETE FROM sessions WHERE targetcompid = 'SELL'")
+    with pytest.raises(StoreError, match=r"expected one row of FIX.4.4:BUY->SELL .* found 0"):
+        editor_of(source).apply((3, 9))
+    assert not list(tables.parent.glob("*.backup-*"))
+
+
+def test_another_session_of_the_tables_may_move_on(tables: Path) -> None:
+    plan = plan_edit(tables, next_out=3, session=SESSION)
+    change(tables, "UPDATE sessions SET incoming_seqnum = 21 WHERE targetcompid = 'OTHER'")
+    plan.apply()
+    assert [row[1:3] for row in counters(tables)] == [(10, 21), (3, 9)]
+
+
+def test_counters_of_the_tables_that_are_no_numbers_are_repaired(tables: Path) -> None:
+    change(tables, "UPDATE sessions SET outgoing_seqnum = 'x' WHERE targetcompid = 'SELL'")
+    plan_edit(tables, next_out=6, next_in=9, session=SESSION).apply()
+    assert counters(tables)[1][1:3] == (6, 9)
+
+
+def test_a_url_is_refused_without_its_password(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://u:s3cr3t@127.0.0.1:1/db"
+    for look in (inspect, lambda path: plan_edit(path, next_out=3)):
+        with pytest.raises(ConfigError, match=r"begins with postgresql\+psycopg:") as caught:
+            look(url)
+        assert "s3cr3t" not in str(caught.value)
 
 
 def test_the_counters_keep_their_permissions(folder: Path) -> None:
