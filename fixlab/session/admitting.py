@@ -8,14 +8,8 @@ from fixlab import times
 from fixlab.session import wording
 from fixlab.session.config import SessionConfig
 from fixlab.session.events import Established, Received
-from fixlab.session.inbound import (
-    Answer,
-    Fault,
-    Head,
-    check_identity,
-    check_sending_time,
-    too_low,
-)
+from fixlab.session.faults import Answer, Fault
+from fixlab.session.inbound import Head, check_identity, check_sending_time, too_low
 from fixlab.session.lifecycle import SAID_BY_ALL, Terms, read_logon
 from fixlab.session.liveness import Pulse
 from fixlab.session.outbound import REPLAY_BYTES

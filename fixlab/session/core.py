@@ -15,7 +15,8 @@ from fixlab.errors import ConfigError, MessageError
 from fixlab.session.config import SessionConfig
 from fixlab.session.events import Dropped, Event
 from fixlab.session.fastpath import usual_messages
-from fixlab.session.inbound import Fault, Head, check_content
+from fixlab.session.faults import Fault
+from fixlab.session.inbound import Head, check_content
 from fixlab.session.lifecycle import NEXT_STATES
 from fixlab.session.liveness import Pulse
 from fixlab.session.outbound import REPLAY_BYTES, Replay, composer_of, refusal

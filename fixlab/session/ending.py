@@ -7,14 +7,8 @@ from fixlab.errors import StateError
 from fixlab.session import wording
 from fixlab.session.core import Core
 from fixlab.session.events import Ended, Received
-from fixlab.session.inbound import (
-    Answer,
-    Fault,
-    Head,
-    check_content,
-    check_header,
-    check_identity,
-)
+from fixlab.session.faults import Answer, Fault
+from fixlab.session.inbound import Head, check_content, check_header, check_identity
 from fixlab.session.lifecycle import SAID_BY_ALL, SESSION_STATUS
 from fixlab.session.transitions import Role, SessionState, TransitionKind
 from fixlab.wire.message import Message

@@ -7,12 +7,12 @@ words to say; `session.py` applies it.
 from __future__ import annotations
 
 import re
-from enum import Enum
 from typing import NamedTuple
 
 from fixlab import times
 from fixlab.session import wording
 from fixlab.session.config import APPL_VER_IDS, SessionConfig
+from fixlab.session.faults import Answer, Fault
 from fixlab.wire.fields import SECURE_DATA_LENGTH, Defect, split_fields
 from fixlab.wire.message import Message
 from fixlab.wire.tags import (
@@ -47,25 +47,6 @@ _BEFORE_4_3 = ("FIX.4.0", "FIX.4.1", "FIX.4.2")
 OLD_INFINITY = 999_999
 # ApplVerID values of FIX 2.7 and 3.0, and of what came after 5.0SP2, exist too (HDR-12).
 _APPL_VERSIONS = frozenset(APPL_VER_IDS.values()) | {"0", "1", "10"}
-
-
-class Answer(Enum):
-    """What a fault is answered with."""
-
-    REJECT = "Reject"  # the session goes on
-    REJECT_LOGOUT = "Reject and Logout"
-    LOGOUT = "Logout"
-
-
-class Fault(NamedTuple):
-    """A rule that a message breaks."""
-
-    rule: str
-    answer: Answer
-    text: str  # Text(58)
-    reason: int | None = None  # SessionRejectReason(373)
-    ref_tag: int | None = None  # RefTagID(371)
-    business: int | None = None  # BusinessRejectReason(380): not a Reject(3) is due (REJ-23)
 
 
 class Head(NamedTuple):

@@ -7,7 +7,8 @@ import re
 from typing import NamedTuple
 
 from fixlab.session.config import APPL_VER_IDS, SessionConfig
-from fixlab.session.inbound import Answer, Fault, required, to_number
+from fixlab.session.faults import Answer, Fault
+from fixlab.session.inbound import required, to_number
 from fixlab.session.transitions import Role, SessionState
 from fixlab.wire.message import Message
 from fixlab.wire.tags import (

@@ -11,7 +11,8 @@ from fixlab import times
 from fixlab.dictionary.validation import session_reject_reason
 from fixlab.session import wording
 from fixlab.session.config import SessionConfig
-from fixlab.session.inbound import OLD_INFINITY, Fault, open_ends
+from fixlab.session.faults import Fault
+from fixlab.session.inbound import OLD_INFINITY, open_ends
 from fixlab.session.ordering import HEADER_GROUPS, ascending, body_groups
 from fixlab.wire.fields import Field, split_fields
 from fixlab.wire.message import TRAILERS, checksum, encode

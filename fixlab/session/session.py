@@ -13,9 +13,8 @@ from fixlab.session import liveness
 from fixlab.session.admitting import Admitting
 from fixlab.session.core import Output, row
 from fixlab.session.events import Ended, Received, RejectReceived, RoundTrip
+from fixlab.session.faults import Answer, Fault
 from fixlab.session.inbound import (
-    Answer,
-    Fault,
     Head,
     check_content,
     check_header,

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from fixlab.dictionary.validation import UNSUPPORTED_TYPE, validate
 from fixlab.session.config import SessionConfig
-from fixlab.session.inbound import Answer, Fault, Head
+from fixlab.session.faults import Answer, Fault
+from fixlab.session.inbound import Head
 from fixlab.wire.message import Message
 from fixlab.wire.tags import ADMIN_TYPES, BUSINESS_MESSAGE_REJECT
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from fixlab.session.config import SessionConfig
-    from fixlab.session.inbound import Fault
+    from fixlab.session.faults import Fault
 
 # SessionRejectReason(373) in the words that QuickFIX and its ports share.
 _REASONS: Final = {

@@ -1,0 +1,25 @@
+"""Fault: a rule that a message breaks, and what that is answered with."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class Answer(Enum):
+    """What a fault is answered with."""
+
+    REJECT = "Reject"  # the session goes on
+    REJECT_LOGOUT = "Reject and Logout"
+    LOGOUT = "Logout"
+
+
+class Fault(NamedTuple):
+    """A rule that a message breaks."""
+
+    rule: str
+    answer: Answer
+    text: str  # Text(58)
+    reason: int | None = None  # SessionRejectReason(373)
+    ref_tag: int | None = None  # RefTagID(371)
+    business: int | None = None  # BusinessRejectReason(380): not a Reject(3) is due (REJ-23)
