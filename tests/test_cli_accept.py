@@ -18,18 +18,19 @@ import pytest
 import trustme
 
 from fixlab.cli import main
-from fixlab.cli._accept import body_of, shown
+from fixlab.cli._accept import Voice, body_of, shown
 from fixlab.cli._accept_plan import store_of
 from fixlab.errors import ConfigError, ConnectError
 from fixlab.net.initiator import Initiator
 from fixlab.net.tls import client_context
 from fixlab.session.config import SessionConfig
-from fixlab.session.events import Ended, Received
-from fixlab.session.transitions import SessionState
+from fixlab.session.events import Dropped, Ended, Received, RejectReceived, RoundTrip
+from fixlab.session.transitions import SessionState, Transition, TransitionKind
 from fixlab.stores.memory import MemoryStore
 from fixlab.stores.quickfix import FileStore
 from fixlab.stores.sqlite import SQLiteStore
 from fixlab.wire.message import Message
+from tests.dictionary.published import published_path
 from tests.net.peers import order, raw_client, run, wire
 
 FUND = SessionConfig(sender_comp_id="FUND", target_comp_id="VENUE")
@@ -124,6 +125,37 @@ def test_it_takes_anyone_echoes_and_logs_everybody_out_on_sigterm() -> None:
         assert re.search(rf"^\d\d:\d\d:\d\d\.\d+ {line}", text, re.M), (line, text)
     assert "hush" not in text
     assert "\x01" not in text
+
+
+def test_what_it_rejects_and_recovers_is_said_with_the_rule() -> None:
+    async def story(port: int) -> None:
+        async with Initiator(FUND, port=port) as buy:
+            await buy.send(Message("D", {11: "A", 54: "Z"}))
+            assert (await buy.next_event(RejectReceived)).ref_seq_num == 2
+        async with raw_client(port) as peer:
+            peer.writer.write(wire(FUND, "A", 4, "98=0|108=30|"))
+            assert (await peer.read()).msg_type == "A"
+            peer.writer.write(wire(FUND, "2", 5, "7=1|16=0|"))
+            while (await peer.read()).msg_type != "4":
+                pass
+            bad = wire(FUND, "0", 6)[:-4] + b"999\x01"
+            peer.writer.write(bad + wire(FUND, "D", 7, "11=554=hush|"))
+            assert (await peer.read()).msg_type == "2"
+            peer.writer.write(wire(FUND, "0", 2))
+            assert await peer.closed() is not None
+
+    with venue("--dictionary", str(published_path("FIX.4.4"))) as place:
+        run(story(place.port))
+        text = place.stop()
+    for line in (
+        r"rejected D 2: [^:]+.* \([A-Z]{3}-\d\d\)",
+        r"answered a request to resend 1 to the end: .* gap-filled \([A-Z]{3}-\d\d\)",
+        r"garbled bytes, ignored: .* \([A-Z]{3}-\d\d\)",
+        r"asked the peer to resend 6 to the end.* \([A-Z]{3}-\d\d\)",
+        r"number too low: 0 Heartbeat 2, next is 6.* \([A-Z]{3}-\d\d\)",
+    ):
+        assert re.search(rf"^[\d:.]+ FIX\.4\.4:VENUE->FUND {line}$", text, re.M), (line, text)
+    assert "hush" not in text
 
 
 def test_sigint_ends_it_as_well_and_a_sqlite_folder_keeps_one_file_a_session(
@@ -383,6 +415,67 @@ def test_messages_are_shown_short_and_without_secrets() -> None:
     text = shown(Message.from_wire(raw))
     assert "553=ann|554=***|" in text
     assert len(text) == 403
+
+
+def row(kind: TransitionKind, text: str, **others: Any) -> Transition:
+    """A decision of VENUE on an order with the number 7."""
+    state = SessionState.ACTIVE
+    made = Transition(
+        1, "S", 1, kind, state, state, 7, 7, 1, 1, "D", 7, False, 4, 0, 1, "REJ-08", text
+    )
+    return made._replace(**others)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (TransitionKind.REJECTED, "rejected D 7: why (REJ-08)"),
+        (TransitionKind.WARNED, "warning about D 7: why (REJ-08)"),
+        (TransitionKind.GARBLED, "garbled bytes, ignored: why (REJ-08)"),
+        (TransitionKind.TOO_LOW, "number too low: D 7, next is 7: why (REJ-08)"),
+        (TransitionKind.TIMED_OUT, "timed out: why (REJ-08)"),
+        (
+            TransitionKind.RESEND_REQUESTED,
+            "asked the peer to resend 4 to the end: why (REJ-08)",
+        ),
+        (
+            TransitionKind.RESEND_ANSWERED,
+            "answered a request to resend 4 to the end: why (REJ-08)",
+        ),
+        (TransitionKind.DUPLICATE, None),
+        (TransitionKind.ACCEPTED, None),
+    ],
+)
+def test_decisions_that_no_event_tells_are_lines(
+    kind: TransitionKind, said: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "warn only: why" if kind is TransitionKind.WARNED else "why"
+    Voice(echo=False).on_row(row(kind, text))
+    lines = [line.split(" ", 2)[2] for line in capsys.readouterr().out.splitlines()]
+    assert lines == ([] if said is None else [said])
+
+
+def test_a_line_is_short_printable_and_without_secrets(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    voice = Voice(echo=False)
+    hostile = "554=hush\x0158=\x1b[2J\n" + "x" * 5_000
+    voice.on_row(row(TransitionKind.REJECTED, hostile, msg_type=hostile))
+    voice.on_event("S", RejectReceived(Message("3"), None, hostile))
+    voice.on_event("S", RoundTrip(hostile, 0.25))
+    out = capsys.readouterr().out
+    assert out.count("\n") == 3
+    assert out.replace("\n", "").isprintable()
+    assert "hush" not in out
+    assert max(map(len, out.split("\n"))) < 300
+    assert "the peer rejected a message: 554=***\\x0158=\\x1b[2J\\nxxx" in out
+
+
+def test_stored_messages_that_never_leave_are_told_in_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Voice(echo=False).on_event("S", Dropped(2, 4))
+    assert capsys.readouterr().out.endswith(" S stored 2 to 4 will never be sent\n")
 
 
 def test_where_a_store_is(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, assert_never
 
 from fixlab import redact, times
 from fixlab.cli._accept_plan import Plan, plan_of
@@ -15,6 +15,7 @@ from fixlab.errors import FixLabError
 from fixlab.journal import Journal
 from fixlab.net.acceptor import Acceptor, Refused
 from fixlab.session.events import (
+    Dropped,
     Ended,
     Established,
     Event,
@@ -22,13 +23,26 @@ from fixlab.session.events import (
     GapNoticed,
     Received,
     RejectReceived,
+    RoundTrip,
 )
-from fixlab.session.transitions import SessionState
+from fixlab.session.transitions import SessionState, Transition, TransitionKind
 from fixlab.wire.message import Message
-from fixlab.wire.tags import HEADER_TAGS, TRAILER_TAGS
+from fixlab.wire.tags import HEADER_TAGS, MSG_TYPE_NAMES, TRAILER_TAGS
 
 _JOURNAL_ROWS_MAX = 10_000  # nobody reads it here; it must not grow for weeks
 _MESSAGE_MAX = 400  # characters shown of a message
+_TEXT_MAX = 200  # characters shown of a text that a peer may have written
+
+# Decisions that no event tells, in words.
+_WORDS = {
+    TransitionKind.REJECTED: "rejected {message}",
+    TransitionKind.WARNED: "warning about {message}",
+    TransitionKind.GARBLED: "garbled bytes, ignored",
+    TransitionKind.TOO_LOW: "number too low: {message}, next is {next_in}",
+    TransitionKind.TIMED_OUT: "timed out",
+    TransitionKind.RESEND_REQUESTED: "asked the peer to resend {numbers}",
+    TransitionKind.RESEND_ANSWERED: "answered a request to resend {numbers}",
+}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -53,7 +67,7 @@ def _prepare(plan: Plan, *, echo: bool) -> tuple[Acceptor, Voice]:
         port=plan.port,
         store=plan.store,
         approve=plan.approve,
-        journal=Journal(rows_max=_JOURNAL_ROWS_MAX),
+        journal=_Told(voice),
         on_event=voice.on_event,
         on_refused=voice.on_refused,
         tls=plan.tls,
@@ -101,7 +115,7 @@ async def _serve(acceptor: Acceptor, voice: Voice, plan: Plan) -> int:
 
 
 class Voice:
-    """Says what happens, one line an event, and echoes what it is told to."""
+    """Says what happens, one line an event or decision, and echoes what it is told to."""
 
     def __init__(self, *, echo: bool) -> None:
         self.acceptor: Acceptor | None = None
@@ -122,9 +136,9 @@ class Voice:
             self.gone()
 
     def on_event(self, session_id: str, event: Event) -> None:
-        assert self.acceptor is not None
         match event:
             case Established(heartbeat_seconds, reset):
+                assert self.acceptor is not None
                 caller = self.acceptor.sessions[session_id].caller
                 where = f" from {caller.address}" if caller else ""
                 both = ", both numbers back at 1" if reset else ""
@@ -137,11 +151,16 @@ class Voice:
             case GapClosed(begin, end):
                 what = f"gap closed: {begin} to {end}"
             case RejectReceived(_, ref_seq_num, text):
-                what = f"the peer rejected {ref_seq_num}: {text}"
+                number = "a message" if ref_seq_num is None else ref_seq_num
+                what = f"the peer rejected {number}: {_short(text)}"
+            case RoundTrip(test_req_id, seconds):
+                what = f"TestRequest {_short(test_req_id)} answered after {seconds:.3f} s"
+            case Dropped(begin, end):
+                what = f"stored {_numbers(begin, end)} will never be sent"
             case Ended(reason, rule, _):
                 what = f"down: {reason}" + (f" ({rule})" if rule else "")
             case _:
-                what = repr(event)
+                assert_never(event)
         self.say(f"{session_id} {what}")
         if self._echo and isinstance(event, Received):
             self._send_back(session_id, event.message)
@@ -153,11 +172,63 @@ class Voice:
         except FixLabError as error:
             self.say(f"{session_id} not sent back: {error}")
 
+    def on_row(self, row: Transition) -> None:
+        """A committed decision, when it is one that no event tells."""
+        words = _WORDS.get(row.kind)
+        if words is None:
+            return
+        what = words.format(
+            message=_named(row), numbers=_range(row), next_in=row.next_in_before
+        )
+        text = _short(row.text.removeprefix("warn only: "))
+        rule = f" ({row.rule})" if row.rule else ""
+        self.say(f"{row.session} {what}{': ' + text if text else ''}{rule}")
+
     def on_refused(self, refused: Refused) -> None:
         self.say(f"refused {refused.address}: {refused.reason} ({refused.rule})")
 
     def on_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.say(f"error: {context['message']}: {context.get('exception')}")
+
+
+class _Told(Journal):
+    """A journal whose rows are said as they come; they come once they are committed."""
+
+    def __init__(self, voice: Voice) -> None:
+        super().__init__(rows_max=_JOURNAL_ROWS_MAX)
+        self._voice = voice
+
+    def extend(self, transitions: Iterable[Transition]) -> None:
+        """Add transitions, and say those that no event tells."""
+        rows = tuple(transitions)
+        super().extend(rows)
+        for row in rows:
+            self._voice.on_row(row)
+
+
+def _named(row: Transition) -> str:
+    """The message of a row: its MsgType(35), name and MsgSeqNum(34)."""
+    name = MSG_TYPE_NAMES.get(row.msg_type, "")
+    kind = _short(row.msg_type, 12) or "a message"
+    number = "" if row.msg_seq_num is None else str(row.msg_seq_num)[:20]
+    return " ".join(part for part in (kind, name, number) if part)
+
+
+def _range(row: Transition) -> str:
+    if row.begin_seq_no is None or row.end_seq_no is None:
+        return "messages"
+    return _numbers(row.begin_seq_no, row.end_seq_no)
+
+
+def _numbers(begin: int, end: int) -> str:
+    last = "the end" if end == 0 else str(end)[:20]
+    return f"{str(begin)[:20]} to {last}"
+
+
+def _short(text: str, length_max: int = _TEXT_MAX) -> str:
+    """Secrets are hidden before the cut, which might take away what shows them as such."""
+    text = redact.printable(redact.mask(text))
+    return text if len(text) <= length_max else text[: length_max - 3] + "..."
 
 
 def shown(message: Message) -> str:

@@ -11,12 +11,16 @@ import pandas as pd
 from fixlab.errors import ConfigError
 from fixlab.journal import Journal
 from fixlab.loss import Loss
+from fixlab.plots.unsent import never_sent
 from fixlab.session.recovery import Gap
 from fixlab.session.session import Session
-from fixlab.session.transitions import Role, SessionState
+from fixlab.session.transitions import Role, SessionState, TransitionKind
 from fixlab.sim.loopback import Loopback
 from fixlab.times import Clock, SystemClock
 from fixlab.wire.message import Message
+
+NEVER_SENT = "never sent"  # key of a row: runs of queued numbers of which it says so
+_QUEUED_ROWS = 2_000  # rows looked back for what a gap fill passed over
 
 
 class End(Protocol):
@@ -89,10 +93,13 @@ class Ends:
         return min(firsts, default=None)
 
     def last(self, count: int) -> list[dict[Hashable, Any]]:
-        """The last `count` transitions of all ends, newest first, each by column."""
+        """The last `count` transitions of all ends, newest first, each by column.
+
+        A row that says that queued messages never leave has their runs under `NEVER_SENT`.
+        """
         rows: list[dict[Hashable, Any]] = []
         for journal in self._distinct():
-            rows += journal.tail(count).to_dict("records")
+            rows += _last(journal, count)
         # Stable, so that rows of one moment stay in the order in which they came about.
         rows.sort(key=lambda row: int(row["time"].value))
         return rows[: -count - 1 : -1]
@@ -121,6 +128,19 @@ def ends_of(target: object, peer: object | None) -> Ends:
     if len(ends) == 2 and ends[0].session.role is ends[1].session.role:
         raise ConfigError(f"target and peer are both {ends[0].session.role}s")
     return Ends(tuple(ends), tuple(_journal(end) for end in ends), SystemClock(), None)
+
+
+def _last(journal: Journal, count: int) -> list[dict[Hashable, Any]]:
+    frame = journal.tail(count)
+    rows = frame.to_dict("records")
+    if not {TransitionKind.FILL_SENT, TransitionKind.IGNORED} & set(frame["kind"].unique()):
+        return rows  # the rest of the journal has nothing to say about these
+    longer = journal.tail(_QUEUED_ROWS)
+    before = len(longer) - len(rows)
+    for at, begin, end in never_sent(longer):
+        if at >= before:
+            rows[at - before].setdefault(NEVER_SENT, []).append((begin, end))
+    return rows
 
 
 def connect_of(end: End) -> Callable[[], object] | None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from fixlab.panels._ends import EndView
+from fixlab.panels._ends import NEVER_SENT, EndView
 from fixlab.plots import style
 from fixlab.redact import escape, mask, printable
 from fixlab.rules import RULES
@@ -38,10 +38,19 @@ _KIND_COLORS = {
     **dict.fromkeys((_K.SKIPPED, _K.HELD, _K.QUEUED), style.HELD),
     **dict.fromkeys((_K.RESENT, _K.RESEND_ANSWERED, _K.GAP_CLOSED, _K.DUPLICATE), style.AGAIN),
     **dict.fromkeys((_K.FILL_SENT, _K.GAP_FILLED), style.FILL),
-    **dict.fromkeys((_K.TOO_LOW, _K.REJECTED, _K.GARBLED, _K.TIMED_OUT), style.ERROR),
+    **dict.fromkeys(
+        (_K.TOO_LOW, _K.REJECTED, _K.WARNED, _K.GARBLED, _K.TIMED_OUT), style.ERROR
+    ),
     **dict.fromkeys((_K.RESET_IN, _K.RESET_BOTH), style.RESET),
     _K.ACCEPTED: style.IN,
 }
+
+# Kinds whose name and text leave open what became of the message.
+_IN_WORDS = {
+    _K.WARNED: "a rule was broken; processed all the same",
+    _K.QUEUED: "has its number and leaves later by replay",
+}
+_RUNS_MAX = 3  # runs of numbers that one row names
 
 _STATE_CLASSES = {SessionState.ACTIVE: "ok", SessionState.DISCONNECTED: "off"}
 
@@ -217,7 +226,7 @@ def _row(row: dict[Hashable, Any], begun: int, *, new_step: bool) -> str:
     seconds = (int(row["time"].value) - begun) / NANOSECONDS
     kind = str(row["kind"])
     number = "" if pd.isna(row["msg_seq_num"]) else str(int(row["msg_seq_num"]))
-    color = _KIND_COLORS.get(TransitionKind(kind))
+    color = style.MISSING if row.get(NEVER_SENT) else _KIND_COLORS.get(TransitionKind(kind))
     bar = f' style="box-shadow: inset 5px 0 {color}"' if color else ""
     cells = (
         f'<td class="fx-n">{seconds:.3f}</td>'
@@ -246,7 +255,15 @@ def _said(row: dict[Hashable, Any]) -> str:
     if not pd.isna(begin) and not pd.isna(end):
         meant = _range(int(begin), int(end))
     text = escape(mask(str(row["text"])))
-    return " · ".join(part for part in (meant, text) if part)
+    never = row.get(NEVER_SENT, ())
+    if never:
+        named = ", ".join(style.ranges_text(*run) for run in never[:_RUNS_MAX])
+        more = ", ..." if len(never) > _RUNS_MAX else ""
+        # The row of a reset names its numbers itself.
+        which = "" if row["kind"] == _K.IGNORED else f"stored {named}{more} "
+        never = f"{which}will never be sent"
+    more_said = _IN_WORDS.get(row["kind"], "")
+    return " · ".join(part for part in (meant, text, never, more_said) if part)
 
 
 def _range(begin: int, end: int) -> str:

@@ -41,6 +41,9 @@ _NOTE_COLORS = {
     "RESET_BOTH": style.RESET,
     "GARBLED": style.ERROR,
     "TIMED_OUT": style.ERROR,
+    "WARNED": style.ERROR,
+    "QUEUED": style.HELD,
+    "DROPPED": style.MISSING,
 }
 
 
@@ -53,7 +56,9 @@ def ladder(
     beside each lifeline NextNumIn/NextNumOut after the message left or arrived. An arrow that
     meets nothing else on its way is level; one that others overtake or cross slants to where
     it arrived. Replayed messages are dashed with a hollow head, lost ones end in an X, and a
-    gap is a thick stretch of the lifeline that misses the numbers.
+    gap is a thick stretch of the lifeline that misses the numbers. Dots on a lifeline are what
+    an end noticed or did: among others that it stored messages for later, that it will never
+    send some of these, or a warning about a message that it processed all the same.
 
     Parameters: `transitions`, a frame of that schema, of one end or of both; `ax`, where to
     draw, by default a new figure ten inches wide and as high as it needs; `messages_max`, how

@@ -9,6 +9,7 @@ import pandas as pd
 from fixlab.errors import ConfigError
 from fixlab.plots import style
 from fixlab.plots._story import Note, Sent, Story, short_name, tell
+from fixlab.session.transitions import TransitionKind
 from fixlab.times import NANOSECONDS, format_utc
 
 _BODY_MIN = 28  # room for a label and an arrow's head between the two lines
@@ -156,4 +157,9 @@ class _Page:
             signs.append("---X lost")
         if any(isinstance(row, Note) and row.side != "both" for row in self.story.rows):
             signs.append("* noticed by that end")
+        noted = {row.meaning for row in self.story.rows if isinstance(row, Note)}
+        if TransitionKind.WARNED in noted:
+            signs.append("warning: the message broke a rule and was processed all the same")
+        if TransitionKind.QUEUED in noted:
+            signs.append("stores for later: numbered now, leaves later by replay")
         return ["", *textwrap.wrap("; ".join(signs), self.width)]

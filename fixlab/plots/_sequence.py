@@ -15,6 +15,7 @@ from fixlab.analysis import gaps as find_gaps
 from fixlab.errors import ConfigError
 from fixlab.frames import TRANSITIONS, check
 from fixlab.plots import style
+from fixlab.plots.unsent import never_sent
 from fixlab.redact import printable
 from fixlab.session.transitions import SessionState, TransitionKind
 
@@ -61,6 +62,15 @@ _MARKS = (
     _Mark(
         TransitionKind.GARBLED, "garbled, ignored", style.ERROR, "*", size=10.0, at="next_in"
     ),
+    _Mark(
+        TransitionKind.WARNED,
+        "warning: a rule was broken",
+        style.ERROR,
+        "^",
+        hollow=True,
+        size=11.0,
+    ),
+    _Mark(TransitionKind.QUEUED, "stored, to be sent later", style.HELD, "D"),
     _Mark(TransitionKind.RESENT, "sent again (PossDup)", style.OUT, "s", hollow=True),
 )
 
@@ -68,10 +78,11 @@ _MARKS = (
 class _Span(NamedTuple):
     """How the rows of one kind are drawn over the numbers they mean."""
 
-    kind: TransitionKind
+    kind: TransitionKind | None
     label: str
     color: str
     linestyle: str = "solid"
+    width: float = 5.0
 
 
 _SPANS = (
@@ -79,6 +90,8 @@ _SPANS = (
     _Span(TransitionKind.FILL_SENT, "gap fill sent", style.OUT),
     _Span(TransitionKind.SKIPPED, "numbers skipped on purpose", style.OUT, "dotted"),
 )
+# Narrow, because the gap fill that passed over the numbers stands in the same place.
+_DROPPED = _Span(None, "dropped: will never be sent", style.MISSING, width=2.5)
 
 
 class _Rule(NamedTuple):
@@ -135,7 +148,9 @@ def sequence(
 
     Gaps are shaded from noticed to closed over the missing numbers. A message accepted at
     its first delivery is a filled mark, a replayed one a hollow mark, a gap fill a bar over the
-    numbers it stands for. Resets and lost connections are labelled lines. However long the
+    numbers it stands for. A message that was stored to be sent later is a diamond, one that was
+    processed with a warning has a triangle around it. Resets and lost connections are labelled
+    lines. However long the
     frame, what is drawn is bounded: per pixel of time the extremes stay, and every gap.
 
     Parameters: `transitions`, a frame of that schema; `session`, the end to draw, by default
@@ -230,6 +245,16 @@ class _Rows:
         series = self._frame[name].iloc[at if self._positions is None else self._positions[at]]
         return np.asarray(series.to_numpy(dtype="float64", na_value=np.nan))
 
+    def never_sent(self) -> tuple[Positions, Floats, Floats]:
+        """Queued numbers that never leave: position of the row that says so, first, last."""
+        kinds = (TransitionKind.QUEUED, TransitionKind.IGNORED)
+        any_at_all = any(len(self.of_kind(kind)) for kind in kinds)
+        rows = self.special if any_at_all else self.special[:0]
+        at = rows if self._positions is None else self._positions[rows]
+        table = np.array(never_sent(self._frame.iloc[at]), dtype=np.int64).reshape(-1, 3)
+        begin, end = table[:, 1].astype(np.float64), table[:, 2].astype(np.float64)
+        return rows[table[:, 0]], begin, end
+
     def connection_changes(self) -> tuple[Positions, Positions, Positions]:
         """Positions where the connection was lost, ended after a Logout, and came back."""
         before, before_names = self._codes("state_before")
@@ -288,6 +313,7 @@ class _Drawing:
             self._mark(mark)
         for span in _SPANS:
             self._spans(span)
+        self._bars(_DROPPED, *rows.never_sent())
         style.time_axis(self.ax, self.scale)
         style.number_axis(self.ax, "MsgSeqNum(34)")
         lines = self._lines()
@@ -412,10 +438,13 @@ class _Drawing:
         self.handles[mark.label] = points
 
     def _spans(self, span: _Span) -> None:
+        assert span.kind is not None, "only _DROPPED has no kind"
         at = self.rows.of_kind(span.kind)
         low, high = (self.rows.values(name, at) for name in ("begin_seq_no", "end_seq_no"))
         known = ~np.isnan(low) & ~np.isnan(high)
-        at, low, high = at[known], low[known], high[known]
+        self._bars(span, at[known], low[known], high[known])
+
+    def _bars(self, span: _Span, at: Positions, low: Floats, high: Floats) -> None:
         if len(at) == 0:
             return
         kept = style.thin(
@@ -429,10 +458,10 @@ class _Drawing:
         bars = LineCollection(
             lines,
             colors=span.color,
-            linewidths=5.0,
+            linewidths=span.width,
             linestyles=span.linestyle,
             label=span.label,
-            zorder=3,
+            zorder=3 if span.kind is not None else 3.1,
         )
         self.ax.add_collection(bars)
         self.handles[span.label] = bars

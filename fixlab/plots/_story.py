@@ -16,6 +16,7 @@ from fixlab.analysis import flights as find_flights
 from fixlab.errors import ConfigError
 from fixlab.frames import TRANSITIONS, check
 from fixlab.plots import style
+from fixlab.plots.unsent import never_sent
 from fixlab.redact import mask, printable
 from fixlab.session.transitions import SessionState, TransitionKind
 from fixlab.wire.tags import HEARTBEAT, LOGON, MSG_TYPE_NAMES, RESEND_REQUEST, SEQUENCE_RESET
@@ -24,6 +25,7 @@ Side = Literal["left", "right", "both"]
 
 _FOLD_FROM = 4  # Heartbeats in a row: fewer are shown one by one
 _CONTEXT = 3  # messages shown before the first interesting one of a window
+_RUNS_MAX = 3  # runs of numbers that one note names
 
 # What the receiving end made of a message, where that is not simply to accept it.
 _OUTCOMES = {
@@ -62,7 +64,8 @@ class Note(NamedTuple):
     time: int
     side: Side
     text: str
-    meaning: str  # a TransitionKind, "CUT" or "FOLD": decides the colour
+    meaning: str  # a TransitionKind, "CUT", "DROPPED" or "FOLD": decides the colour
+    queued: tuple[str, int, int] | None = None  # MsgType(35), first and last number
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +280,7 @@ def _notes(frame: pd.DataFrame, messages: pd.DataFrame, left: str) -> list[Note]
     noted[arrivals] = off[arrivals]
     times = pd.DatetimeIndex(frame["time"]).asi8
     held = _held(frame, kind)
-    notes: list[Note] = []
+    notes = _dropped(frame, times, left)
     for at in np.flatnonzero(noted):
         row = frame.iloc[int(at)]
         session = str(row["session"])
@@ -287,12 +290,41 @@ def _notes(frame: pd.DataFrame, messages: pd.DataFrame, left: str) -> list[Note]
                 text = f"processes held {row['msg_seq_num']}"
                 notes.append(Note(float(at), int(times[at]), side, text, "HELD"))
             continue
-        if kind[at] in _NOTES:
+        if kind[at] == TransitionKind.QUEUED:
+            number = int(row["msg_seq_num"])
+            queued = (str(row["msg_type"]), number, number)
+            text = _queued_text(queued)
+            notes.append(Note(float(at), int(times[at]), side, text, kind[at], queued))
+        elif kind[at] in _NOTES:
             text = _note_text(kind[at], row)
             notes.append(Note(float(at), int(times[at]), side, text, kind[at]))
         if off[at]:
             notes.append(Note(at + 0.5, int(times[at]), side, "disconnected", "CUT"))
-    return _joined(notes)
+    places = np.concatenate([messages["left_at"].dropna(), messages["came_at"].dropna()])
+    return _joined(sorted(notes, key=lambda note: note.position), np.sort(places))
+
+
+def _dropped(frame: pd.DataFrame, times: npt.NDArray[np.int64], left: str) -> list[Note]:
+    """Notes on queued messages that never leave, one for all that one moment decided."""
+    runs: dict[tuple[int, Side], list[tuple[int, str]]] = {}
+    for at, begin, end in never_sent(frame):
+        side: Side = "left" if str(frame["session"].iloc[at]) == left else "right"
+        key = (int(times[at]), side)
+        runs.setdefault(key, []).append((at, style.ranges_text(begin, end)))
+    notes = []
+    for (time, side), dropped in runs.items():
+        named = ", ".join(numbers for _, numbers in dropped[:_RUNS_MAX])
+        more = ", ..." if len(dropped) > _RUNS_MAX else ""
+        # Behind the gap fill that shares its row.
+        place = dropped[0][0] + 0.25
+        notes.append(Note(place, time, side, f"never sends stored {named}{more}", "DROPPED"))
+    return notes
+
+
+def _queued_text(queued: tuple[str, int, int]) -> str:
+    msg_type, begin, end = queued
+    kind = style.shorten(printable(msg_type), 12)
+    return f"stores {kind} {style.ranges_text(begin, end)} for later"
 
 
 def _held(frame: pd.DataFrame, kind: npt.NDArray[Any]) -> set[tuple[str, int]]:
@@ -313,6 +345,8 @@ _NOTES = {
     TransitionKind.SKIPPED.value: "skips {numbers} on purpose",
     TransitionKind.GARBLED.value: "garbled bytes, ignored",
     TransitionKind.TIMED_OUT.value: "timed out{of_text}",
+    TransitionKind.WARNED.value: "warning{of_number}{of_text}",
+    TransitionKind.QUEUED.value: "",  # worded by _queued_text
 }
 
 
@@ -320,20 +354,36 @@ def _note_text(kind: str, row: pd.Series[Any]) -> str:
     begin, end = row["begin_seq_no"], row["end_seq_no"]
     known = not (pd.isna(begin) or pd.isna(end))
     numbers = style.ranges_text(int(begin), int(end)) if known else "numbers"
-    text = style.shorten(printable(mask(str(row["text"]))), 40)
+    said = mask(str(row["text"]))
+    if kind == TransitionKind.WARNED:
+        # What it is about stands last, and a drawing may have no room for the end.
+        what, colon, about = said.removeprefix("warn only: ").rpartition(": ")
+        said = f"{about}{colon}{what}"
+    text = style.shorten(printable(said), 40)
     return _NOTES[kind].format(
         numbers=numbers,
         of_numbers=f" {numbers}" if known else "",
         next_in=row["next_in"],
+        of_number="" if pd.isna(row["msg_seq_num"]) else f" on {row['msg_seq_num']}",
         of_text=f": {text}" if text else "",
     )
 
 
-def _joined(notes: list[Note]) -> list[Note]:
-    """Neighbours that say the same become one: of both ends, or of a run of held numbers."""
+def _joined(notes: list[Note], places: npt.NDArray[np.float64]) -> list[Note]:
+    """Neighbours that say the same become one: of both ends, or of a run of numbers.
+
+    `places`: where messages leave and arrive, ascending; queued ones that such a place divides
+    stay apart.
+    """
     joined: list[Note] = []
     for note in notes:
         last = joined[-1] if joined else None
+        queued = None if last is None else _queued_together(last, note)
+        if last is not None and queued is not None:
+            first, here = np.searchsorted(places, [last.position, note.position])
+            if first == here:
+                joined[-1] = last._replace(text=_queued_text(queued), queued=queued)
+                continue
         if last is not None and last.time == note.time and last.meaning == note.meaning:
             if note.meaning in ("CUT", "RESET_BOTH") and last.side != note.side:
                 joined[-1] = last._replace(side="both")
@@ -347,6 +397,14 @@ def _joined(notes: list[Note]) -> list[Note]:
                     continue
         joined.append(note)
     return joined
+
+
+def _queued_together(last: Note, note: Note) -> tuple[str, int, int] | None:
+    """The run that two notes on queued messages make together, when they do."""
+    if last.queued is None or note.queued is None or last.side != note.side:
+        return None
+    (one, begin, end), (other, following, _) = last.queued, note.queued
+    return (one, begin, following) if one == other and following == end + 1 else None
 
 
 def _folded(messages: pd.DataFrame, notes: list[Note], left: str) -> list[Any]:

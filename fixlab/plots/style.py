@@ -27,11 +27,11 @@ INK_Y = "#808080"
 FAINT = "#7a7a7a55"  # grid lines: meant to be overlooked
 IN = "#0b7bc1"  # NextNumIn and what was accepted
 OUT = "#7d7d7d"  # NextNumOut and what was sent
-MISSING = "#d9541e"  # gaps, lost messages
+MISSING = "#d9541e"  # gaps, messages that are lost or never sent
 AGAIN = "#0f9b76"  # replayed, PossDupFlag(43)=Y
 FILL = "#b25fc4"  # gap fills
-HELD = "#b0790a"  # early messages that wait
-ERROR = "#e0344a"  # rejects, garbled bytes, a number too low
+HELD = "#b0790a"  # messages that wait: early ones, and those stored for later
+ERROR = "#e0344a"  # a rule broken: rejects, warnings, garbled bytes, a number too low
 RESET = "#8f6ae0"  # resets
 CUT = "#7d7d7d"  # connects and disconnects
 

@@ -13,11 +13,14 @@ from matplotlib.image import imread
 from fixlab import panels
 from fixlab.errors import ConfigError, StateError
 from fixlab.panels._session import SessionPanel
+from fixlab.plots import style
 from fixlab.rules import RULES
 from fixlab.session.config import SessionConfig
 from fixlab.session.transitions import SessionState
 from fixlab.sim.loopback import Loopback
 from fixlab.wire.message import Message
+from fixlab.wire.tags import ADMIN_TYPES
+from tests.dictionary.published import published
 from tests.panels.controls import button, enabled, image, shown, status
 
 
@@ -365,3 +368,58 @@ def test_nothing_of_a_long_storys_figure_is_cut_off(lab: Loopback) -> None:
 def _pixels(panel: SessionPanel) -> npt.NDArray[np.float32]:
     """Rows, columns and RGBA of the staircase."""
     return np.asarray(imread(BytesIO(image(panel)), format="png"), np.float32)
+
+
+def row_of(panel: SessionPanel, text: str) -> str:
+    """The newest row of the table with `text` in it, as HTML."""
+    rows: list[str] = re.findall(r"<tr.*?</tr>", shown(panel))
+    return next(row for row in rows if text in row)
+
+
+def test_sch_04_orders_that_wait_and_that_a_reset_drops_say_so(lab: Loopback) -> None:
+    panel = panel_on(lab)
+    panel.press("connect")
+    panel.press("cut")
+    panel.press("send order")
+    panel.press("send order")
+    waiting = row_of(panel, "QUEUED")
+    assert style.HELD in waiting
+    assert "has its number and leaves later by replay" in waiting
+    panel.press("reset")
+    panel.press("connect")
+    dropped = row_of(panel, "SCH-04")
+    assert style.MISSING in dropped
+    assert "numbers 2-3 · queued, dropped by the reset · will never be sent" in dropped
+    assert shown(panel).count("will never be sent") == 1
+
+
+def test_rsp_09_a_gap_fill_over_stored_orders_says_that_they_never_leave() -> None:
+    config = SessionConfig(
+        sender_comp_id="BUY", target_comp_id="SELL", gap_fill_types=ADMIN_TYPES | {"D"}
+    )
+    panel = panel_on(Loopback(seed=7, config=config))
+    panel.press("connect")
+    panel.press("cut")
+    panel.press("send order")
+    panel.press("send order")
+    panel.press("connect")
+    passed = row_of(panel, "FILL_SENT")
+    assert style.MISSING in passed
+    assert passed.count("stored 2-3 will never be sent") == 1
+    assert shown(panel).count("never be sent") == 1
+
+
+def test_a_warning_is_coloured_and_says_that_the_message_was_processed() -> None:
+    config = SessionConfig(
+        sender_comp_id="BUY",
+        target_comp_id="SELL",
+        dictionary=published("FIX.4.4"),
+        validation="warn",
+    )
+    panel = panel_on(Loopback(seed=7, config=config))
+    panel.press("connect")
+    panel.press("send message", "35=D|11=A|54=Z|")
+    warned = row_of(panel, "WARNED")
+    assert style.ERROR in warned
+    assert "processed all the same" in warned
+    assert style.ERROR not in row_of(panel, ">ACCEPTED<")

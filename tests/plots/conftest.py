@@ -10,8 +10,10 @@ from tests.plots.stories import (
     log_on,
     log_out,
     lost_and_recovered,
+    queued_and_dropped,
     resets,
     told,
+    warned,
 )
 
 
@@ -25,6 +27,12 @@ def story() -> pd.DataFrame:
 def one_gap() -> pd.DataFrame:
     """Only the first part: one gap, recovered in a second."""
     return told(log_on, lost_and_recovered)
+
+
+@pytest.fixture(scope="session")
+def stored() -> pd.DataFrame:
+    """A warning, then orders that are stored, and that leave later or never."""
+    return told(log_on, warned, queued_and_dropped)
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,7 @@ class Scribe:
         state: str | None = None,
         next_in: int | None = None,
         next_out: int | None = None,
+        rule: str = "",
         text: str = "",
     ) -> None:
         numbers, before = self.numbers[session], self.state[session]
@@ -83,7 +84,7 @@ class Scribe:
                 begin_seq_no=None if span is None else span[0],
                 end_seq_no=None if span is None else span[1],
                 gap=gap,
-                rule="",
+                rule=rule,
                 text=text,
             )
         )
@@ -93,6 +94,12 @@ class Scribe:
         self.steps[session] += 1
         self.row(session, "SENT", msg_type=msg_type, seq=seq, next_out=seq + 1, state=state)
         return seq
+
+    def queue(self, session: str, msg_type: str, count: int = 1) -> None:
+        for _ in range(count):
+            seq = self.numbers[session][1]
+            self.steps[session] += 1
+            self.row(session, "QUEUED", msg_type=msg_type, seq=seq, next_out=seq + 1)
 
     def accept(
         self,
@@ -215,6 +222,33 @@ def resets(scribe: Scribe) -> None:
     scribe.accept(BUY, "A", 1, state="ACTIVE")
     scribe.at(15_000)
     scribe.pass_on(BUY, "D")
+
+
+def warned(scribe: Scribe) -> None:
+    """An order that a rule forbids and that is processed all the same."""
+    scribe.at(1_000)
+    scribe.pass_on(BUY, "D")
+    text = "warn only: Value is incorrect (out of range) for this tag: Side(54)"
+    scribe.row(SELL, "WARNED", msg_type="D", seq=2, rule="REJ-08", text=text)
+
+
+def queued_and_dropped(scribe: Scribe) -> None:
+    """Cut; 3 to 5 are stored and 3 is sent by replay, 4 and 5 passed over; 7 reset away."""
+    scribe.at(2_000)
+    for session in (BUY, SELL):
+        scribe.row(session, "STATE", state="DISCONNECTED")
+    for second in (3, 4, 5):
+        scribe.at(second * 1_000)
+        scribe.queue(BUY, "D")
+    scribe.at(6_000)
+    scribe.row(BUY, "RESENT", msg_type="D", seq=3, dup=True)
+    scribe.row(BUY, "FILL_SENT", msg_type="4", seq=4, dup=True, span=(4, 6))
+    scribe.at(7_000)
+    scribe.numbers[BUY][1] = 7
+    scribe.queue(BUY, "D")
+    scribe.at(8_000)
+    scribe.row(BUY, "IGNORED", span=(7, 7), rule="SCH-04", text="queued, dropped by the reset")
+    scribe.row(BUY, "RESET_BOTH", next_in=1, next_out=1)
 
 
 def log_out(scribe: Scribe) -> None:

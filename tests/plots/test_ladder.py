@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fixlab.errors import ConfigError
-from fixlab.plots import ladder
+from fixlab.plots import ladder, style
 from tests.plots.stories import BUY, MS, SELL, Scribe, log_on, to_frame, told
 from tests.plots.test_sequence import assert_texts_apart
 
@@ -169,3 +169,66 @@ def test_an_empty_frame_gives_axes_that_say_so() -> None:
 def test_a_limit_that_cannot_work_raises(story: pd.DataFrame) -> None:
     with pytest.raises(ConfigError, match="messages_max must be at least 1, found 0"):
         ladder(story, messages_max=0)
+
+
+_TOLD = {
+    "warning on 2: Side(54): Value i...": style.ERROR,
+    "stores D 3-5 for later": style.HELD,
+    "stores D 7 for later": style.HELD,
+    "never sends stored 4-5": style.MISSING,
+    "never sends stored 7": style.MISSING,
+}
+
+
+def test_warnings_and_stored_messages_are_told_in_the_colour_of_their_meaning(
+    stored: pd.DataFrame,
+) -> None:
+    ax = ladder(stored)
+    told_here = {text.get_text(): text.get_color() for text in ax.texts}
+    assert {text: told_here.get(text) for text in _TOLD} == _TOLD
+    heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    order = [*list(_TOLD)[:2], "never sends stored 4-5", "stores D 7 for later"]
+    assert sorted(order, key=heights.__getitem__) == order
+    figure = ax.figure
+    assert isinstance(figure, Figure)
+    assert_texts_apart(figure)
+
+
+def test_stored_messages_that_something_divides_stay_apart() -> None:
+    scribe = Scribe()
+    log_on(scribe)
+    scribe.queue(BUY, "D", 2)
+    scribe.queue(BUY, "8")
+    scribe.pass_on(SELL, "D")
+    scribe.queue(BUY, "8", 2)
+    stores = [text for text in written(ladder(to_frame(scribe.rows))) if "stores" in text]
+    assert stores == [
+        "stores D 2-3 for later",
+        "stores 8 4 for later",
+        "stores 8 5-6 for later",
+    ]
+
+
+def test_a_frame_of_stored_messages_alone_has_its_notes() -> None:
+    scribe = Scribe()
+    scribe.queue(BUY, "$D$\n", 3)
+    assert "stores \\$D\\$\\n 1-3 for later" in written(ladder(to_frame(scribe.rows)))
+
+
+def test_many_runs_that_one_reset_drops_are_one_note() -> None:
+    scribe = Scribe()
+    log_on(scribe)
+    for begin in (2, 4, 6, 8):
+        scribe.row(BUY, "IGNORED", span=(begin, begin), rule="SCH-04")
+    dropped = [text for text in written(ladder(to_frame(scribe.rows))) if "never" in text]
+    assert dropped == ["never sends stored 2, 4..."]
+
+
+def test_a_warning_that_quotes_a_secret_is_masked_and_cut() -> None:
+    scribe = Scribe()
+    log_on(scribe)
+    scribe.pass_on(BUY, "D")
+    scribe.row(SELL, "WARNED", msg_type="D", seq=2, text=f"554=hunt: er2|58={'x' * 300}")
+    (note,) = [text for text in written(ladder(to_frame(scribe.rows))) if "warning" in text]
+    assert "er2" not in note
+    assert len(note) <= 34

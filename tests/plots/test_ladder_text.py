@@ -157,3 +157,28 @@ def test_limits_that_cannot_work_raise(story: pd.DataFrame) -> None:
         ladder_text(story, width=20)
     with pytest.raises(SchemaError, match="kind"):
         ladder_text(story.drop(columns=["kind"]))
+
+
+KEY_OF_STORED = "stores for later: numbered now, leaves later by replay"
+KEY_OF_WARNING = "warning: the message broke a rule and was processed all the same"
+
+
+def test_warnings_and_stored_messages_are_told_and_explained(stored: pd.DataFrame) -> None:
+    text = ladder_text(stored)
+    for line in (
+        "warning on 2: Side(54): Value is incorrect (",
+        "| * stores D 3-5 for later ",
+        "| * never sends stored 4-5 ",
+        "| * never sends stored 7 ",
+    ):
+        assert line in text
+    explained = " ".join(text.split())
+    assert KEY_OF_STORED in explained
+    assert KEY_OF_WARNING in explained
+    assert max(map(len, ladder_text(stored, width=60).split("\n"))) <= 60
+
+
+def test_what_does_not_occur_is_not_explained(story: pd.DataFrame) -> None:
+    explained = " ".join(ladder_text(story).split())
+    assert KEY_OF_STORED not in explained
+    assert KEY_OF_WARNING not in explained

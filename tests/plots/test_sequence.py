@@ -14,7 +14,7 @@ from matplotlib.text import Annotation, Text
 
 from fixlab.analysis import gaps
 from fixlab.errors import ConfigError, SchemaError
-from fixlab.plots import sequence
+from fixlab.plots import sequence, style
 from fixlab.session.transitions import TransitionKind
 from tests.plots.stories import (
     BUY,
@@ -339,3 +339,51 @@ def test_no_text_of_the_figure_overlaps_or_is_cut_off() -> None:
     figure = ax.figure
     assert isinstance(figure, Figure)
     assert_texts_apart(figure)
+
+
+_STORED = (
+    "warning: a rule was broken",
+    "stored, to be sent later",
+    "dropped: will never be sent",
+)
+
+
+def test_a_warning_has_a_hollow_mark_at_its_number(stored: pd.DataFrame) -> None:
+    ax = sequence(stored, session=SELL)
+    assert points(ax, _STORED[0]) == [(1.02, 2.0)]
+    mark = artist(ax, _STORED[0])
+    assert (mark.get_markerfacecolor(), mark.get_markeredgecolor()) == ("none", style.ERROR)
+    assert points(ax, "accepted")[-1] == (1.02, 2.0)
+
+
+def test_stored_messages_are_marked_and_those_that_never_leave_have_a_bar(
+    stored: pd.DataFrame,
+) -> None:
+    ax = sequence(stored, session=BUY)
+    assert points(ax, _STORED[1]) == [(3.0, 3.0), (4.0, 4.0), (5.0, 5.0), (7.0, 7.0)]
+    assert artist(ax, _STORED[1]).get_markeredgecolor() == style.HELD
+    bars = artist(ax, _STORED[2])
+    assert isinstance(bars, LineCollection)
+    drawn = [np.asarray(segment).tolist() for segment in bars.get_segments()]
+    assert np.round(drawn, 4).tolist() == [
+        [[6.0, 3.6], [6.0, 5.4]],
+        [[8.0, 6.6], [8.0, 7.4]],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("session", "expected"), [(SELL, {_STORED[0]}), (BUY, set(_STORED[1:]))]
+)
+def test_the_legend_names_only_what_is_there(
+    stored: pd.DataFrame, session: str, expected: set[str]
+) -> None:
+    ax = sequence(stored, session=session)
+    assert set(labels(ax)) & set(_STORED) == expected
+    figure = ax.figure
+    assert isinstance(figure, Figure)
+    assert_texts_apart(figure)
+
+
+def test_a_story_without_stored_messages_says_nothing_of_them(story: pd.DataFrame) -> None:
+    for session in (BUY, SELL):
+        assert not set(labels(sequence(story, session=session))) & set(_STORED)
