@@ -9,7 +9,7 @@ that only a profile has.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
@@ -61,74 +61,51 @@ class Profile:
 
 SPEC = Profile(name="spec")
 
-_QUICKFIX = Profile(
-    name="quickfix",
+# What QuickFIX and its two ports have in common.
+_FAMILY = Profile(
+    name="",
     logout_on_silence=False,
     test_req_id="TEST",
-    poss_dup_check="too_low",
     logout_timeout_seconds=2.0,
     resend_timeout_seconds=None,
-    error_logout_texts="few",
     closes_after_logout=True,
     comp_id_ref_tag=False,
     late_original="logout",
     same_gap_fill="accept",
+    heartbeat_answer="any",
+    flags_new_session=True,
+    sorted_fields=True,
+    duplicate_poss_dup_requests="answer",
+)
+# And QuickFIX with the .NET port, which follows it more closely than the Java one.
+_CLOSE_FAMILY = replace(
+    _FAMILY,
+    poss_dup_check="too_low",
+    error_logout_texts="few",
     early_request="uncounted",
     missing_number="close",
     bad_logon="close",
-    heartbeat_answer="any",
-    reset_number="any",
-    flags_new_session=True,
-    heeds_next_expected=True,
-    sorted_fields=True,
-    texts="quickfix",
-    duplicate_poss_dup_requests="answer",
 )
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {
         "spec": SPEC,
-        "quickfix": _QUICKFIX,
-        "quickfixj": Profile(
+        "quickfix": replace(
+            _CLOSE_FAMILY,
+            name="quickfix",
+            reset_number="any",
+            heeds_next_expected=True,
+            texts="quickfix",
+        ),
+        "quickfixj": replace(
+            _FAMILY,
             name="quickfixj",
             test_request_factor=1.5,
-            logout_on_silence=False,
-            test_req_id="TEST",
-            logout_timeout_seconds=2.0,
-            resend_timeout_seconds=None,
-            closes_after_logout=True,
             closes_after_error=True,
-            comp_id_ref_tag=False,
-            late_original="logout",
-            same_gap_fill="accept",
             early_request="hold",
-            heartbeat_answer="any",
-            flags_new_session=True,
-            sorted_fields=True,
             texts="quickfixj",
-            duplicate_poss_dup_requests="answer",
         ),
-        "quickfixn": Profile(
-            name="quickfixn",
-            logout_on_silence=False,
-            test_req_id="TEST",
-            poss_dup_check="too_low",
-            logout_timeout_seconds=2.0,
-            resend_timeout_seconds=None,
-            error_logout_texts="few",
-            closes_after_logout=True,
-            comp_id_ref_tag=False,
-            late_original="logout",
-            same_gap_fill="accept",
-            early_request="uncounted",
-            missing_number="close",
-            bad_logon="close",
-            heartbeat_answer="any",
-            flags_new_session=True,
-            sorted_fields=True,
-            texts="quickfixn",
-            duplicate_poss_dup_requests="answer",
-        ),
+        "quickfixn": replace(_CLOSE_FAMILY, name="quickfixn", texts="quickfixn"),
         "artio": Profile(
             name="artio",
             heartbeat_factor=0.8,
