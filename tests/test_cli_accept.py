@@ -300,6 +300,56 @@ def test_a_cfg_says_who_may_log_on_and_where_its_files_are(tmp_path: Path) -> No
         )
 
 
+def test_the_log_of_a_cfg_is_written_where_it_says(tmp_path: Path) -> None:
+    async def story(port: int) -> None:
+        for name, version in (("FUND", "FIX.4.4"), ("OTHER", "FIX.4.2")):
+            config = replace(FUND, sender_comp_id=name, begin_string=version)
+            async with Initiator(config, port=port, log_path=tmp_path / "ours") as buy:
+                assert buy.state is SessionState.ACTIVE
+
+    path = cfg(tmp_path, 9_999, f"FileLogPath={tmp_path}/theirs")
+    with venue("--cfg", str(path), "--store", "memory") as place:
+        run(story(place.port))
+        assert "FileLogPath" not in place.stop()
+    kinds = ("messages.current.log", "event.current.log")
+    # Only the second session has the key.
+    found = {p.name for p in (tmp_path / "theirs").iterdir()}
+    assert found == {f"FIX.4.2-VENUE-OTHER.{kind}" for kind in kinds}
+    ours, theirs = (
+        [line.split(b" : ", 1)[1] for line in (tmp_path / name).read_bytes().splitlines()]
+        for name in (
+            f"ours/FIX.4.2-OTHER-VENUE.{kinds[0]}",
+            f"theirs/FIX.4.2-VENUE-OTHER.{kinds[0]}",
+        )
+    )
+    assert ours == theirs
+    assert len(ours) == 4
+
+
+def test_log_keeps_the_messages_of_anyone(tmp_path: Path) -> None:
+    async def story(port: int) -> None:
+        async with Initiator(replace(FUND, password="hush", username="f"), port=port) as buy:
+            await buy.send(order(1))
+            await buy.next_event(Received)
+
+    with venue("--log", str(tmp_path / "log"), "--echo") as place:
+        run(story(place.port))
+        place.stop()
+    text = (tmp_path / "log" / "FIX.4.4-VENUE-FUND.messages.current.log").read_bytes()
+    assert text.count(b"\x0111=ORD-1\x01") == 2
+    assert b"hush" not in text
+    said = (tmp_path / "log" / "FIX.4.4-VENUE-FUND.event.current.log").read_text()
+    assert "ended: the peer logged out (LGO-02)" in said
+
+
+def test_a_log_that_cannot_be_written_is_one_line_and_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["accept", "--port", "0", "--log", str(tmp_path / "no" / "where")]) == 2
+    error = capsys.readouterr().err
+    assert re.fullmatch(r"fixlab accept: .*: no log can be written there: .*\n", error)
+
+
 def test_a_template_in_a_cfg_takes_whoever_fits(tmp_path: Path) -> None:
     more = "[SESSION]\nBeginString=FIX.4.4\nTargetCompID=F*\nAcceptorTemplate=Y"
 

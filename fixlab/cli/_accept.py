@@ -14,6 +14,7 @@ from fixlab.cli._accept_plan import Plan, plan_of
 from fixlab.errors import FixLabError
 from fixlab.journal import Journal
 from fixlab.net.acceptor import Acceptor, Refused
+from fixlab.net.rows import numbers, short, told
 from fixlab.session.events import (
     Dropped,
     Ended,
@@ -25,24 +26,12 @@ from fixlab.session.events import (
     RejectReceived,
     RoundTrip,
 )
-from fixlab.session.transitions import SessionState, Transition, TransitionKind
+from fixlab.session.transitions import SessionState, Transition
 from fixlab.wire.message import Message
-from fixlab.wire.tags import HEADER_TAGS, MSG_TYPE_NAMES, TRAILER_TAGS
+from fixlab.wire.tags import HEADER_TAGS, TRAILER_TAGS
 
 _JOURNAL_ROWS_MAX = 10_000  # nobody reads it here; it must not grow for weeks
 _MESSAGE_MAX = 400  # characters shown of a message
-_TEXT_MAX = 200  # characters shown of a text that a peer may have written
-
-# Decisions that no event tells, in words.
-_WORDS = {
-    TransitionKind.REJECTED: "rejected {message}",
-    TransitionKind.WARNED: "warning about {message}",
-    TransitionKind.GARBLED: "garbled bytes, ignored",
-    TransitionKind.TOO_LOW: "number too low: {message}, next is {next_in}",
-    TransitionKind.TIMED_OUT: "timed out",
-    TransitionKind.RESEND_REQUESTED: "asked the peer to resend {numbers}",
-    TransitionKind.RESEND_ANSWERED: "answered a request to resend {numbers}",
-}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -66,6 +55,7 @@ def _prepare(plan: Plan, *, echo: bool) -> tuple[Acceptor, Voice]:
         host=plan.host,
         port=plan.port,
         store=plan.store,
+        log_path=plan.log,
         approve=plan.approve,
         journal=_Told(voice),
         on_event=voice.on_event,
@@ -152,11 +142,11 @@ class Voice:
                 what = f"gap closed: {begin} to {end}"
             case RejectReceived(_, ref_seq_num, text):
                 number = "a message" if ref_seq_num is None else ref_seq_num
-                what = f"the peer rejected {number}: {_short(text)}"
+                what = f"the peer rejected {number}: {short(text)}"
             case RoundTrip(test_req_id, seconds):
-                what = f"TestRequest {_short(test_req_id)} answered after {seconds:.3f} s"
+                what = f"TestRequest {short(test_req_id)} answered after {seconds:.3f} s"
             case Dropped(begin, end):
-                what = f"stored {_numbers(begin, end)} will never be sent"
+                what = f"stored {numbers(begin, end)} will never be sent"
             case Ended(reason, rule, _):
                 what = f"down: {reason}" + (f" ({rule})" if rule else "")
             case _:
@@ -174,15 +164,9 @@ class Voice:
 
     def on_row(self, row: Transition) -> None:
         """A committed decision, when it is one that no event tells."""
-        words = _WORDS.get(row.kind)
-        if words is None:
-            return
-        what = words.format(
-            message=_named(row), numbers=_range(row), next_in=row.next_in_before
-        )
-        text = _short(row.text.removeprefix("warn only: "))
-        rule = f" ({row.rule})" if row.rule else ""
-        self.say(f"{row.session} {what}{': ' + text if text else ''}{rule}")
+        what = told(row)
+        if what:
+            self.say(f"{row.session} {what}")
 
     def on_refused(self, refused: Refused) -> None:
         self.say(f"refused {refused.address}: {refused.reason} ({refused.rule})")
@@ -204,31 +188,6 @@ class _Told(Journal):
         super().extend(rows)
         for row in rows:
             self._voice.on_row(row)
-
-
-def _named(row: Transition) -> str:
-    """The message of a row: its MsgType(35), name and MsgSeqNum(34)."""
-    name = MSG_TYPE_NAMES.get(row.msg_type, "")
-    kind = _short(row.msg_type, 12) or "a message"
-    number = "" if row.msg_seq_num is None else str(row.msg_seq_num)[:20]
-    return " ".join(part for part in (kind, name, number) if part)
-
-
-def _range(row: Transition) -> str:
-    if row.begin_seq_no is None or row.end_seq_no is None:
-        return "messages"
-    return _numbers(row.begin_seq_no, row.end_seq_no)
-
-
-def _numbers(begin: int, end: int) -> str:
-    last = "the end" if end == 0 else str(end)[:20]
-    return f"{str(begin)[:20]} to {last}"
-
-
-def _short(text: str, length_max: int = _TEXT_MAX) -> str:
-    """Secrets are hidden before the cut, which might take away what shows them as such."""
-    text = redact.printable(redact.mask(text))
-    return text if len(text) <= length_max else text[: length_max - 3] + "..."
 
 
 def shown(message: Message) -> str:

@@ -42,6 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "files:FOLDER for QuickFIX's files, or the URL of an SQL database"
         ),
     )
+    add(
+        "--log",
+        type=Path,
+        metavar="FOLDER",
+        help="keep all messages and events there, in log files as QuickFIX names them",
+    )
     add("--echo", action="store_true", help="send each application message back")
     add("--tls-cert", type=Path, metavar="PEM", help="listen inside TLS, with this certificate")
     add("--tls-key", type=Path, metavar="PEM", help="its key, when that is another file")

@@ -30,6 +30,7 @@ _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9_+.]+://")
 _NAMES = ("begin_string", "sender_comp_id", "target_comp_id")
 
 StoreFactory = Callable[[SessionConfig], Store]
+LogFolders = Callable[[SessionConfig], Path | None]
 
 
 class Plan(NamedTuple):
@@ -40,6 +41,7 @@ class Plan(NamedTuple):
     sessions: tuple[SessionConfig, ...]
     approve: Approve | None  # when callers may be others than those of `sessions`
     store: StoreFactory | None  # None: in memory
+    log: Path | LogFolders | None  # where the log files are; None: nowhere
     tls: ssl.SSLContext | None
     whom: str  # for the first line
     notes: tuple[str, ...]  # to be said before it listens
@@ -91,6 +93,7 @@ def _plan_of_options(arguments: argparse.Namespace, settings: dict[str, Any]) ->
         sessions,
         template(**settings) if anyone else None,
         store_of(arguments.store or "memory", several=anyone),
+        arguments.log,
         _tls_of_options(arguments),
         whom,
         (),
@@ -167,6 +170,7 @@ def _plan_of_cfg(arguments: argparse.Namespace, settings: dict[str, Any]) -> Pla
         sessions,
         _approve_of(patterns) if patterns else None,
         store,
+        _logs_of(entries) if arguments.log is None else arguments.log,
         _tls_of_options(arguments) or _tls_of_cfg(path, entries),
         names,
         tuple(dict.fromkeys(f"ignored: {line}" for e in entries for line in e.ignored)),
@@ -223,6 +227,13 @@ def _stores_of(entries: tuple[CfgSession, ...]) -> StoreFactory | None:
         return FileStore(folder, config.session_id)
 
     return make
+
+
+def _logs_of(entries: tuple[CfgSession, ...]) -> LogFolders:
+    """FileLogPath: QuickFIX's own log files; a session without it keeps none."""
+    folders = {entry.config.session_id: entry.log_path for entry in entries}
+    of_templates = next((entry.log_path for entry in entries if entry.template), None)
+    return lambda config: folders.get(config.session_id, of_templates)
 
 
 def _tls_of_cfg(path: Path, entries: tuple[CfgSession, ...]) -> ssl.SSLContext | None:

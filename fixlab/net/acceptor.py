@@ -17,6 +17,7 @@ from fixlab.journal import Journal
 from fixlab.net._arguments import check_port, check_tls
 from fixlab.net.caller import Admit, Approve, Caller, Incoming, shown, template
 from fixlab.net.driver import Driver
+from fixlab.net.message_log import log_folder
 from fixlab.net.tls import identity_error
 from fixlab.redact import printable
 from fixlab.session.config import SessionConfig
@@ -37,6 +38,7 @@ _BACKLOG = 1_024  # connections that the system keeps until the loop takes them
 _LOGON_SECONDS = 10.0  # for a first message, when no configured session says otherwise
 
 StoreFactory = Callable[[SessionConfig], Store]
+LogPath = str | os.PathLike[str]
 SessionKey = tuple[str, str, str]  # BeginString and both CompIDs, the caller's first
 
 
@@ -69,6 +71,8 @@ class AcceptedSession(Driver):
         assert self._connection is None
         self._closed = True
         self._session.store.close()
+        if self._log is not None:
+            self._log.close()
         self._wake()
 
 
@@ -86,6 +90,8 @@ class Acceptor:
     Parameters: `configs`, any number, each seen from this side; `host` and `port` to listen on
     (0 takes a free one, see `port`); `store`, for one session, or a function that makes one for
     a config (None: in memory), closed with the acceptor; `journal`, shared by all sessions;
+    `log_path`, the folder in which each session keeps its log files (see `MessageLog`), or a
+    function that gives one for a config, or None;
     `on_event`, called with `Session.id` and event, otherwise as in `Driver`; `on_refused`,
     called with each `Refused`; `tls`, a server's `ssl.SSLContext`, see
     `fixlab.net.tls.server_context()`; `tls_identities`, for each CompID of a caller the names
@@ -118,6 +124,7 @@ class Acceptor:
         port: int = 0,
         store: Store | StoreFactory | None = None,
         journal: Journal | None = None,
+        log_path: LogPath | Callable[[SessionConfig], LogPath | None] | None = None,
         approve: Approve | None = None,
         admit: Admit | None = None,
         on_event: Callable[[str, Event], object] | None = None,
@@ -147,6 +154,11 @@ class Acceptor:
         self._host, self._wanted_port, self._tls = host, port, tls
         self._tls_identities = tls_identities
         self._store, self._approve, self._admit = store, approve, admit
+        if not (log_path is None or callable(log_path)):
+            log_folder(
+                log_path
+            )  # to say at once, rather than to callers, what is wrong with it
+        self._log_path = log_path
         self._on_event, self._on_refused = on_event, on_refused
         self._journal = Journal() if journal is None else journal
         self._anonymous_max, self._sessions_max = anonymous_max, sessions_max
@@ -187,8 +199,11 @@ class Acceptor:
         try:
             admit = None if self._admit is None else partial(self._ask, config.session_id)
             session = Session(config, Role.ACCEPTOR, kept, admit=admit)
+            log_path = self._log_path
             driver = self._driver_settings(
-                session, on_event=None if told is None else partial(told, session.id)
+                session,
+                log_path=log_path(config) if callable(log_path) else log_path,
+                on_event=None if told is None else partial(told, session.id),
             )
         except BaseException:
             if kept is not None:

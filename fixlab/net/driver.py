@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from collections import deque
 from collections.abc import Callable
 from typing import TypeVar, overload
@@ -19,6 +20,7 @@ from fixlab.errors import ConfigError, FixLabError, StateError, StoreError
 from fixlab.journal import Journal
 from fixlab.loss import Loss
 from fixlab.net.connection import Connection
+from fixlab.net.message_log import MessageLog
 from fixlab.session.core import Output
 from fixlab.session.events import Ended, Event
 from fixlab.session.session import Session
@@ -56,6 +58,10 @@ class Driver:
     **A peer that reads slowly**: what it has not read waits in memory, at most
     `write_bytes_max`; `send()` waits for it. One that reads nothing for `stall_seconds`, or
     for which more has to wait, loses its connection, and `reason` says so.
+
+    **A log** of its messages and of what happened goes to the folder `log_path`, in the two
+    files of C++ QuickFIX, secrets masked; see `MessageLog`. What goes wrong there never touches
+    the session: `log.error` keeps it.
     """
 
     def __init__(
@@ -63,6 +69,7 @@ class Driver:
         session: Session,
         *,
         journal: Journal | None = None,
+        log_path: str | os.PathLike[str] | None = None,
         on_event: Callable[[Event], object] | None = None,
         clock: Clock | None = None,
         events_max: int = 10_000,
@@ -82,6 +89,7 @@ class Driver:
         self._exit_seconds = exit_seconds
         self._session = session
         self._journal = Journal() if journal is None else journal
+        self._log = None if log_path is None else MessageLog(log_path, session.config)
         self._rows: list[Transition] = []  # of steps that are not committed yet
         self._told: Transition | None = None  # the last row that the journal got
         self._commit = session.store.commit
@@ -134,6 +142,11 @@ class Driver:
     def journal(self) -> Journal:
         """Where the session's transitions are kept."""
         return self._journal
+
+    @property
+    def log(self) -> MessageLog | None:
+        """The log files; None without `log_path`."""
+        return self._log
 
     @property
     def reason(self) -> str:
@@ -290,6 +303,8 @@ class Driver:
                 await self._gone(self._exit_seconds)
             finally:
                 self._session.store.close()
+                if self._log is not None:
+                    self._log.close()
                 self._wake()
 
     # Waiting ---------------------------------------------------------------------------
@@ -431,6 +446,8 @@ class Driver:
 
     def received(self, data: bytes) -> None:
         """Bytes came in: one step for each message in them, one commit for all."""
+        if self._log is not None:
+            self._log.received(data, self._now())
         self._input(self._session.receive, data)
 
     def writable(self) -> None:
@@ -463,6 +480,7 @@ class Driver:
         else:
             clean = self._ended is not None and self._ended.clean
             self._reason = self._reason if clean else why
+        self._log_end()
         self._after_end()
 
     def _end(self, reason: str) -> None:
@@ -471,6 +489,7 @@ class Driver:
         assert connection is not None
         self._detach(connection)
         self._reason = reason
+        self._log_end()
         self._after_end()
 
     def _detach(
@@ -485,6 +504,12 @@ class Driver:
         if not connection.gone.done():
             self._going.add(connection)
             connection.gone.add_done_callback(lambda _: self._going.discard(connection))
+
+    def _log_end(self) -> None:
+        if self._log is not None:
+            ended = self._ended
+            rule = f" ({ended.rule})" if ended is not None and ended.rule else ""
+            self._log.ended(self._reason + rule, self._now())
 
     def _after_end(self) -> None:
         """A connection is over; an initiator may want another one."""
@@ -654,7 +679,11 @@ class Driver:
             if connection is not None and data:
                 if self._loss.pending:
                     data = self._loss.pass_on(data)
+                if self._log is not None:
+                    self._log.sent(data, self._now())
                 connection.write(data)
+        if self._log is not None:
+            self._log.flush()
         if self._hang_up and self._connection is not None:
             self._end(self._ended.reason if self._ended is not None else "")
 
@@ -663,6 +692,8 @@ class Driver:
         rows, self._rows = self._rows, []
         self._told = rows[-1]
         self._journal.extend(rows)
+        if self._log is not None:
+            self._log.rows(rows)
 
     def _fail(self, error: StoreError) -> None:
         """The store is no longer with us: nothing of the step leaves, the connection ends."""
@@ -676,6 +707,7 @@ class Driver:
         if self._rows:
             self._record()
         self._reason = str(error)
+        self._log_end()
         self._after_end()
 
     def _undo_step(self) -> list[Transition]:

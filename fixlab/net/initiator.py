@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -53,10 +54,10 @@ class Initiator(Driver):
     when it opens (SCH-05).
 
     Parameters: `config` of this side; `host` and `port` of the peer; `store`, closed with the
-    initiator (None: in memory); `journal` and `on_event`, see `Driver`; `tls`, a client's
-    `ssl.SSLContext`, see `fixlab.net.tls.client_context()`; `tls_server_name`, the name that
-    the server's certificate must be for (None: `host`); `connect_seconds`, the limit for TCP
-    and TLS.
+    initiator (None: in memory); `journal`, `log_path` and `on_event`, see `Driver`; `tls`, a
+    client's `ssl.SSLContext`, see `fixlab.net.tls.client_context()`; `tls_server_name`, the
+    name that the server's certificate must be for (None: `host`); `connect_seconds`, the limit
+    for TCP and TLS.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Initiator(Driver):
         port: int,
         store: Store | None = None,
         journal: Journal | None = None,
+        log_path: str | os.PathLike[str] | None = None,
         on_event: Callable[[Event], object] | None = None,
         tls: ssl.SSLContext | None = None,
         tls_server_name: str | None = None,
@@ -96,6 +98,7 @@ class Initiator(Driver):
         super().__init__(
             Session(config, Role.INITIATOR, store),
             journal=journal,
+            log_path=log_path,
             on_event=on_event,
             clock=clock,
             events_max=events_max,
@@ -199,6 +202,8 @@ class Initiator(Driver):
         self._attempts += 1
         self._connecting = True
         connection = Connection(self, asyncio.get_running_loop())
+        if self._log is not None:
+            self._log.event(f"connecting to {self._host}:{self._port}", self._now())
         try:
             await self._open(connection)
             await self._until(
@@ -240,8 +245,12 @@ class Initiator(Driver):
                 )
         except (OSError, UnicodeError) as error:
             if handshake is not None and handshake.begun:
-                raise self._no(*self._tls_failed(error, handshake)) from None
-            raise self._no(*self._tcp_failed(error)) from None
+                refusal = self._no(*self._tls_failed(error, handshake))
+            else:
+                refusal = self._no(*self._tcp_failed(error))
+            if self._log is not None:
+                self._log.ended(str(refusal), self._now())
+            raise refusal from None
 
     def _tcp_failed(self, error: OSError | UnicodeError) -> tuple[str, str]:
         """What happened before there was a connection, and what to check."""

@@ -177,7 +177,7 @@ class _Translator:
             applications=applications,
             tls=self._tls(role),
             store_path=self._path_as_written("FileStorePath"),
-            log_path=None if (log := self._peek("FileLogPath")) is None else Path(log),
+            log_path=self._path_as_written("FileLogPath"),
             secret_tags=self._tags("RedactFieldsInLogs", tags),
             template=template,
             ignored=(*self._ignored(role), *stray),

@@ -38,7 +38,7 @@ _NO_USE: Final[dict[str, tuple[str, ...]]] = {
     ),
     "a store is chosen in code": ("FileStoreMaxCachedMsgs", "FileStoreSync"),
     "fixlab's journal takes the place of its log": (
-        *("FileLogPath", "FileLogBackupPath", "FileLogHeartbeats", "SLF4JLogHeartbeats"),
+        *("FileLogBackupPath", "FileLogHeartbeats", "SLF4JLogHeartbeats"),
         *("JdbcLogHeartBeats", "FileIncludeMilliseconds", "FileIncludeTimeStampForMessages"),
         *("ScreenLogShowIncoming", "ScreenLogShowOutgoing", "ScreenLogShowEvents"),
         *("ScreenLogShowHeartBeats", "LogMessageWhenSessionNotFound", "RedactionLogText"),
@@ -82,7 +82,8 @@ _READ: Final = (
     *("SSLCertificatePassword", "CertificationAuthoritiesFile", "SSLCACertificate"),
     *("CertificationAuthoritiesDirectory", "CertificateVerifyLevel", "NeedClientAuth"),
     *("SSLValidateCertificates", "SSLRequireClientCertificate", "SSLServerName", "UseSNI"),
-    *("SNIHostName", "FileStorePath", "TestMessageIndicator", "RedactFieldsInLogs"),
+    *("SNIHostName", "FileStorePath", "FileLogPath", "TestMessageIndicator"),
+    "RedactFieldsInLogs",
 )
 # Every key by the spelling of one engine; the families stand for themselves.
 ALL_KEYS: Final = (*_READ, *(key for keys in _NO_USE.values() for key in keys))

@@ -358,7 +358,6 @@ def test_an_initiator_knows_where_to_connect(tmp_path: Path) -> None:
     assert [line.split(" ")[0] for line in found.ignored] == [
         "SocketConnectHost4",
         "SocketConnectPort4",
-        "FileLogPath",
     ]
     plain = one(tmp_path, INITIATOR)
     assert (plain.reconnect_seconds, plain.connect_seconds) == (30.0, None)
@@ -934,7 +933,6 @@ def test_the_file_of_a_desk(tmp_path: Path) -> None:
     assert broker.reconnect_seconds == 15.0
     assert broker.store_path == Path("/var/fix/store")
     assert broker.ignored == (
-        "FileLogPath (line 5): known, not applied: fixlab's journal takes the place of its log",
         "SocketTcpNoDelay (line 19): known, not applied: transport tuning",
         "ScreenLogShowEvents (line 20): known, not applied: fixlab's journal takes the place "
         "of its log",
