@@ -1,4 +1,4 @@
-"""Faults: what may go wrong at one end of a session: on its link, in its messages, in its store.
+"""Faults: what may go wrong at one end of a session: on its link, in its messages, its store.
 
 The same `Faults` break a simulated end and a live one.
 """
