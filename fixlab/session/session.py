@@ -301,34 +301,27 @@ class Session(Admitting):
         # This loop is where nearly all messages pass, so what it asks for again and again it
         # asks for once.
         position, time_checked = 0, b""
-        usual, observed_in, now = self._usual, self.store.observed_in, self._now
+        observed_in, now, bytes_max = self.store.observed_in, self._now, self._bytes_max
         recovery, next_out, session = self._recovery, self._next_out, self.id
-        sum_for, from_wire, bytes_max = SUM_WITH_TRAILER.get, Message.from_wire, self._bytes_max
+        sum_for, from_wire = SUM_WITH_TRAILER.get, Message.from_wire
         tell, note = self._events.append, self._rows.append
-        while self._state is _ACTIVE:
-            found = usual(data, position)
-            if found is None:
+        found = self._usual(data) if self._state is _ACTIVE else ()
+        for raw, length, msg_type, number_1, time_1, number_2, time_2, _, trailer in found:
+            number, size = self._next_in, len(raw)
+            if size == 0 or int(number_1 or number_2) != number:
                 break
-            length, msg_type, number_text, time_text, number_text_2, time_text_2 = (
-                found.groups()
-            )
-            number, end = self._next_in, found.end()
             # FRM-03: BodyLength counts from behind its own SOH to before "10=".
-            if (
-                int(number_text or number_text_2) != number
-                or int(length) != end - found.end(1) - 8
-            ):
+            if int(length) != size - len(length) - self._frame_bytes or size > bytes_max:
                 break
-            raw = data[position:end]
-            total = adler32(raw, 0) if end - position <= 256 else checksum(raw)
-            if end - position > bytes_max or sum_for(raw[-7:]) != total & 0xFF:
+            total = adler32(raw, 0) if size <= 256 else checksum(raw)
+            if sum_for(trailer) != total & 0xFF:
                 break
-            time_text = time_text or time_text_2
+            time_text = time_1 or time_2
             if time_text != time_checked:
                 if not is_timely(time_text, self.config, now):
                     break
                 time_checked = time_text
-            position = end
+            position += size
             self._step = step = self._step + 1
             observed_in(number)
             self._next_in = next_in = number + 1
@@ -349,6 +342,8 @@ class Session(Admitting):
                 recovery.asked_again = recovery.stalled = 0
                 self._settle()
                 next_out = self._next_out
+                if self._state is not _ACTIVE:
+                    break
         if position:
             self._received_at, self._probed_at = now, None
         return position
