@@ -114,7 +114,7 @@ class Message:
     _body: bytes
     _plain: bool
     _fields: tuple[Field, ...] | None
-    _defect: Defect | None
+    _defect: Defect | None  # not set before somebody asks
 
     def __init__(self, msg_type: str, fields: FieldsGiven = ()) -> None:
         # Asking a dict for its class first spares the common case an abstract-class check.
@@ -205,7 +205,6 @@ class Message:
     def fields(self) -> tuple[Field, ...]:
         """Tag and value bytes in wire order; a tag of 0 marks bytes that are no field."""
         if self._fields is None:
-            self._defect = None
             if self._raw is None:
                 body, self._defect = split_fields(self._body)
                 self._fields = ((35, self.msg_type.encode("latin-1")), *body)
@@ -216,7 +215,10 @@ class Message:
     @property
     def defect(self) -> Defect | None:
         """The first fault in the fields' syntax, or None (FRM-11, REJ-07, DAT-03)."""
-        _ = self.fields
+        # The fields are not kept: a session asks this of messages of which then thousands may
+        # wait, and a tuple for each field would be many times what the bytes take.
+        if not hasattr(self, "_defect"):
+            _, self._defect = split_fields(self._body if self._raw is None else self._raw)
         return self._defect
 
     def values(self, tag: int) -> tuple[str, ...]:
@@ -247,6 +249,9 @@ class Message:
 
     def _first(self, tag: int) -> bytes | None:
         raw = self._raw
+        if raw is not None and tag == 8 and raw.startswith(b"8="):
+            end = raw.find(b"\x01")
+            return raw[2:end] if end > 0 else raw[2:]
         if raw is not None and tag != 8:
             # Most readers want a field or two, which is no reason to split the message.
             key = b"\x01%d=" % tag

@@ -1,5 +1,6 @@
 """Message: built from values or read from bytes, immutable, and never showing a secret."""
 
+import gc
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixlab.errors import MessageError
+from fixlab.wire.fields import split_fields
 from fixlab.wire.framer import Framer
 from fixlab.wire.message import Message, _shapes, encode
 from fixlab.wire.tags import HEADER_TAGS, LENGTH_TO_DATA, SESSION_TAGS, TRAILER_TAGS
@@ -244,3 +246,21 @@ def test_reading_never_raises(content: bytes) -> None:
     assert isinstance(message.msg_type, str)
     _ = message.fields, message.defect, message.number, str(message), repr(message)
     _ = message.get(58), message.values(58), message._repr_html_()
+
+
+@given(st.binary(max_size=80), st.booleans())
+def test_what_is_read_is_the_same_in_any_order(content: bytes, framed: bool) -> None:
+    raw = encode(b"FIX.4.4", b"35=" + content + b"\x01") if framed else b"8=" + content
+    fields = Message.from_wire(raw).fields
+    message = Message.from_wire(raw)
+    assert message.get(8) == fields[0][1].decode("latin-1")
+    defect = message.defect
+    assert message.fields == fields
+    assert message.defect == defect == split_fields(raw)[1]
+
+
+def test_of_a_message_that_was_only_checked_the_bytes_are_kept() -> None:
+    message = Message.from_wire(encode(b"FIX.4.4", b"35=D\x0111=A\x01"))
+    assert message.defect is None
+    assert message.get(8) == "FIX.4.4"
+    assert not any(isinstance(kept, tuple) for kept in gc.get_referents(message))
