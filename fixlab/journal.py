@@ -11,7 +11,7 @@ import struct
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import count
 from typing import Any, cast
 
 import numpy as np
@@ -83,7 +83,8 @@ class Journal:
     def extend(self, transitions: Iterable[Transition]) -> None:
         """Add transitions, in the order in which they came about."""
         pending = self._pending
-        pending.extend(chain.from_iterable(transitions))
+        for transition in transitions:
+            pending += transition
         if len(pending) >= self._block_values:
             self._seal()
 

@@ -249,9 +249,6 @@ class Message:
 
     def _first(self, tag: int) -> bytes | None:
         raw = self._raw
-        if raw is not None and tag == 8 and raw.startswith(b"8="):
-            end = raw.find(b"\x01")
-            return raw[2:end] if end > 0 else raw[2:]
         if raw is not None and tag != 8:
             # Most readers want a field or two, which is no reason to split the message.
             key = b"\x01%d=" % tag
@@ -262,6 +259,9 @@ class Message:
             if self._plain or not _LENGTH.search(raw, 0, start + 1):
                 start += len(key)
                 return raw[start : raw.find(b"\x01", start)]
+        elif raw is not None and raw.startswith(b"8="):
+            end = raw.find(b"\x01")
+            return raw[2:end] if end > 0 else raw[2:]
         return next((value for t, value in self.fields if t == tag), None)
 
     @property
