@@ -15,7 +15,7 @@ from typing import Protocol
 from fixlab.net.tls import explain
 
 _HIGH_WATER = 1 << 18  # bytes the transport may hold before `paused` asks senders to wait
-_READ_BYTES = 1 << 16  # most bytes worked through before the event loop serves others
+_READ_BYTES = 1 << 15  # most bytes worked through before the event loop serves others
 _LINGER_SECONDS = 5.0  # for the last bytes of a connection that is let go of
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: close by reset, drop what waits
 

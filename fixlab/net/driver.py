@@ -215,14 +215,14 @@ class Driver:
         if self._failure is not None or self._closed or self._turn_sends >= _UNSENT_MAX:
             self._refuse()
         try:
-            output = self._session.send(message, self._now())
+            data, _, rows, _ = self._session.send(message, self._now())
         except StoreError as error:
             self._fail(error)
             raise
-        number = output.transitions[0].msg_seq_num
+        number = rows[0].msg_seq_num
         assert number is not None, "the first row of a send is its message"
-        self._pending.append(output.data)
-        self._rows += output.transitions
+        self._pending.append(data)
+        self._rows += rows
         if self._turn_open or self._running:
             self._turn_sends += 1
         else:

@@ -132,7 +132,7 @@ class SessionConfig:
     redundant_requests: bool = False  # RRQ-04: ask again at every early message
     resend_timeout_seconds: float | None = FROM_PROFILE  # RRQ-06: no progress: ask once more
     held_max: int = 10_000  # RRQ-10: early messages kept while a gap is open
-    replay_batch_max: int = 1_000  # RSP-15: messages resent before other input gets a turn
+    replay_batch_max: int = 250  # RSP-15: messages resent before other input gets a turn
     replay_repeat_max: int = 5  # RSP-17: the same range asked for so often without progress
     # RSP-02, RSP-03, RSP-09: types that are never resent but gap-filled over. Without "3" a
     # Reject is resent; with "D" an order that would be stale is not.

@@ -76,6 +76,8 @@ class Core(ABC):
         self._state = _S.DISCONNECTED
         self._compose = composer_of(config, lambda: self._next_in - 1)
         self._usual = usual_messages(config)
+        # Of a message, what BodyLength(9) does not count but for its own digits.
+        self._frame_bytes = len(b"8=%b\x019=\x0110=000\x01" % config.begin_string.encode())
         # FRM-13: the peer must be able to take the message's replay, too.
         self._bytes_max = config.message_bytes_max - REPLAY_BYTES
         self._send_max = self._bytes_max

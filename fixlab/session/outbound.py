@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from zlib import adler32
 
 from fixlab import times
 from fixlab.dictionary.validation import session_reject_reason
@@ -94,7 +95,8 @@ class Composer:
             self._middle = (now // self._per_tick, middle)
         content = b"35=%b\x0134=%d%b%b%b" % (msg_type, number, middle, header, body)
         framed = self._framed % (len(content), content)
-        return framed + TRAILERS[checksum(framed)]
+        total = adler32(framed, 0) if len(framed) <= 256 else checksum(framed)
+        return framed + TRAILERS[total & 0xFF]
 
     def _without(self, middle: bytes, header: bytes) -> bytes:
         """`middle` less the parts of the address that a message brings itself."""

@@ -7,6 +7,8 @@ on the store, and only then writes the bytes.
 
 from __future__ import annotations
 
+from zlib import adler32
+
 from fixlab import times
 from fixlab.errors import ConfigError, MessageError, StateError
 from fixlab.session import liveness
@@ -49,6 +51,8 @@ from fixlab.wire.tags import (
 )
 
 _S, _K = SessionState, TransitionKind
+# Asking an enumeration for its member is slow, and these three are asked for at each message.
+_ACTIVE, _SENT, _ACCEPTED = _S.ACTIVE, _K.SENT, _K.ACCEPTED
 _SKIP_MAX = 1_000_000  # a store allocates them one by one
 _LOGOUT_TEXT_MAX = 1_000  # characters of an own Logout's Text(58)
 _CLOSED = "outside of session time"
@@ -164,7 +168,7 @@ class Session(Admitting):
                 f"test_request(), logout() or reset()"
             )
         header, body = message.sections()
-        if self._state is not _S.ACTIVE or self._replays or self._reset_test is not None:
+        if self._state is not _ACTIVE or self._replays or self._reset_test is not None:
             if self._resetting:
                 raise StateError(
                     f"{self.id} is resetting; send again once it is ACTIVE (LGN-19)"
@@ -175,12 +179,12 @@ class Session(Admitting):
         # Spelled out rather than left to `_send_new`: this is done for every message sent.
         number, next_in = self._next_out, self._next_in
         raw = self._stored(msg_type, number, header, body, now)
-        self._step += 1
+        self._step = step = self._step + 1
         self._next_out, self._sent_at = number + 1, now
         sent: Transition = row(
             Transition,
             (
-                now, self.id, self._step, _K.SENT, _S.ACTIVE, _S.ACTIVE,
+                now, self.id, step, _SENT, _ACTIVE, _ACTIVE,
                 next_in, next_in, number, number + 1,
                 msg_type, number, False, None, None, None, "SEQ-01", "",
             ),
@@ -297,42 +301,37 @@ class Session(Admitting):
         # This loop is where nearly all messages pass, so what it asks for again and again it
         # asks for once.
         position, time_checked = 0, b""
-        usual, observed_in, now = self._usual, self.store.observed_in, self._now
-        events, rows, recovery = self._events, self._rows, self._recovery
-        sum_for, from_wire, next_out = SUM_WITH_TRAILER.get, Message.from_wire, self._next_out
-        while self._state is _S.ACTIVE:
-            found = usual(data, position)
-            if found is None:
+        observed_in, now, bytes_max = self.store.observed_in, self._now, self._bytes_max
+        recovery, next_out, session = self._recovery, self._next_out, self.id
+        sum_for, from_wire = SUM_WITH_TRAILER.get, Message.from_wire
+        tell, note = self._events.append, self._rows.append
+        found = self._usual(data) if self._state is _ACTIVE else ()
+        for raw, length, msg_type, number_1, time_1, number_2, time_2, _, trailer in found:
+            number, size = self._next_in, len(raw)
+            if size == 0 or int(number_1 or number_2) != number:
                 break
-            length, msg_type, number_text, time_text, number_text_2, time_text_2 = (
-                found.groups()
-            )
-            number, end = self._next_in, found.end()
             # FRM-03: BodyLength counts from behind its own SOH to before "10=".
-            if (
-                int(number_text or number_text_2) != number
-                or int(length) != end - found.end(1) - 8
-            ):
+            if int(length) != size - len(length) - self._frame_bytes or size > bytes_max:
                 break
-            raw = data[position:end]
-            if len(raw) > self._bytes_max or sum_for(raw[-7:]) != checksum(raw):
+            total = adler32(raw, 0) if size <= 256 else checksum(raw)
+            if sum_for(trailer) != total & 0xFF:
                 break
-            time_text = time_text or time_text_2
+            time_text = time_1 or time_2
             if time_text != time_checked:
                 if not is_timely(time_text, self.config, now):
                     break
                 time_checked = time_text
-            position = end
-            self._step += 1
+            position += size
+            self._step = step = self._step + 1
             observed_in(number)
-            self._next_in = number + 1
-            events.append(row(Received, (from_wire(raw, plain=True), number, False)))
-            rows.append(
+            self._next_in = next_in = number + 1
+            tell(row(Received, (from_wire(raw, plain=True), number, False)))
+            note(
                 row(
                     Transition,
                     (
-                        now, self.id, self._step, _K.ACCEPTED, _S.ACTIVE, _S.ACTIVE,
-                        number, number + 1, next_out, next_out,
+                        now, session, step, _ACCEPTED, _ACTIVE, _ACTIVE,
+                        number, next_in, next_out, next_out,
                         msg_type.decode("latin-1"), number, False, None, None,
                         recovery.ordinal if recovery.end else None, "SEQ-02", "",
                     ),
@@ -343,6 +342,8 @@ class Session(Admitting):
                 recovery.asked_again = recovery.stalled = 0
                 self._settle()
                 next_out = self._next_out
+                if self._state is not _ACTIVE:
+                    break
         if position:
             self._received_at, self._probed_at = now, None
         return position

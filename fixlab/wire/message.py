@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Integral
-from typing import NamedTuple, Self
+from typing import Any, Self
 from zlib import adler32
 
 from fixlab import redact
@@ -61,11 +62,14 @@ def encode(begin_string: bytes, content: bytes) -> bytes:
     return head + TRAILERS[checksum(head)]
 
 
-class Shape(NamedTuple):
+@dataclass(slots=True)
+class Shape:
     """What the tags of a message say about it, worked out once for each list of tags."""
 
     template: str  # all fields, a %s where each value goes
+    pieces: list[str]  # the template, cut at each %s, with "" in the places of the values
     plain: bool  # body tags only: no header, trailer or data field among them
+    texts: bool = True  # all values have been str so far: only what is tried first
 
 
 _shapes: dict[tuple[int, ...], Shape] = {}
@@ -83,7 +87,8 @@ def _shape_of(tags: tuple[int, ...]) -> Shape:
         )
     special = HEADER_TAGS | TRAILER_TAGS | _DATA_TAGS
     template = "".join([f"{tag}=%s\x01" for tag in tags])
-    shape = Shape(template, special.isdisjoint(tags))
+    pieces = [piece for before in template.split("%s") for piece in (before, "")][:-1]
+    shape = Shape(template, pieces, special.isdisjoint(tags))
     if len(_shapes) >= _SHAPES_MAX:
         _shapes.clear()
     _shapes[tags] = shape
@@ -109,23 +114,30 @@ class Message:
     _body: bytes
     _plain: bool
     _fields: tuple[Field, ...] | None
-    _defect: Defect | None
+    _defect: Defect | None  # not set before somebody asks
 
     def __init__(self, msg_type: str, fields: FieldsGiven = ()) -> None:
         # Asking a dict for its class first spares the common case an abstract-class check.
         if fields.__class__ is dict or isinstance(fields, Mapping):
             tags: tuple[int, ...] = tuple(fields)
-            values = tuple(fields.values())
+            values: tuple[Any, ...] = tuple(fields.values())
         else:
             pairs = [(tag, value) for tag, value in fields]
             tags, values = tuple([tag for tag, _ in pairs]), tuple([v for _, v in pairs])
         shape = _shapes.get(tags) or _shape_of(tags)
         if msg_type not in _types_seen:
             _check_type(msg_type)
-        if _PLAIN_VALUES.issuperset(map(type, values)):
-            body = shape.template % values
+        if shape.texts:
+            # Joining takes text only, and needs no look at each value's type before it.
+            pieces = shape.pieces.copy()
+            pieces[1::2] = values
+            try:
+                body = "".join(pieces)
+            except TypeError:
+                shape.texts = False
+                body = _filled(shape.template, values)
         else:
-            body = shape.template % tuple([_text(value) for value in values])
+            body = _filled(shape.template, values)
         if "=\x01" in body or body.count("\x01") != len(tags):
             _check_values(tags, values)
         try:
@@ -193,7 +205,6 @@ class Message:
     def fields(self) -> tuple[Field, ...]:
         """Tag and value bytes in wire order; a tag of 0 marks bytes that are no field."""
         if self._fields is None:
-            self._defect = None
             if self._raw is None:
                 body, self._defect = split_fields(self._body)
                 self._fields = ((35, self.msg_type.encode("latin-1")), *body)
@@ -204,7 +215,10 @@ class Message:
     @property
     def defect(self) -> Defect | None:
         """The first fault in the fields' syntax, or None (FRM-11, REJ-07, DAT-03)."""
-        _ = self.fields
+        # The fields are not kept: a session asks this of messages of which then thousands may
+        # wait, and a tuple for each field would be many times what the bytes take.
+        if not hasattr(self, "_defect"):
+            _, self._defect = split_fields(self._body if self._raw is None else self._raw)
         return self._defect
 
     def values(self, tag: int) -> tuple[str, ...]:
@@ -245,6 +259,9 @@ class Message:
             if self._plain or not _LENGTH.search(raw, 0, start + 1):
                 start += len(key)
                 return raw[start : raw.find(b"\x01", start)]
+        elif raw is not None and raw.startswith(b"8="):
+            end = raw.find(b"\x01")
+            return raw[2:end] if end > 0 else raw[2:]
         return next((value for t, value in self.fields if t == tag), None)
 
     @property
@@ -317,6 +334,13 @@ def _check_type(msg_type: object) -> None:
         raise MessageError(f"MsgType(35) must be visible ASCII text, found {msg_type!r}")
     if len(_types_seen) < _TYPES_MAX:
         _types_seen.add(msg_type)
+
+
+def _filled(template: str, values: tuple[object, ...]) -> str:
+    """`template` with the values in it, whatever their types."""
+    if _PLAIN_VALUES.issuperset(map(type, values)):
+        return template % values
+    return template % tuple([_text(value) for value in values])
 
 
 def _text(value: object) -> str:

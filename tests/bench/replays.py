@@ -20,6 +20,7 @@ from pathlib import Path
 from fixlab.net.acceptor import Acceptor
 from fixlab.net.initiator import Initiator
 from fixlab.session.config import SessionConfig
+from fixlab.session.events import Event, Received
 from fixlab.session.session import Session
 from fixlab.session.transitions import Role
 from fixlab.stores.base import Store
@@ -116,7 +117,14 @@ async def _measure(config: SessionConfig, store: Store) -> Figures:
             own = max(own, turn - (collections.seconds - spent))
             last, spent = now, collections.seconds
 
-    async with Acceptor(config.mirrored()) as venue:
+    got = 0
+
+    def read(_: str, event: Event) -> None:
+        # Whoever does not read keeps 10,000 messages, and full collections visit them all.
+        nonlocal got
+        got += isinstance(event, Received) and event.message[11] == f"ORD-{got}"
+
+    async with Acceptor(config.mirrored(), on_event=read) as venue:
         (sell,) = venue.sessions.values()
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         watcher = asyncio.create_task(watch())
@@ -125,6 +133,7 @@ async def _measure(config: SessionConfig, store: Store) -> Figures:
             await sell.wait_until(lambda session: session.next_in > ORDERS, timeout_seconds=120)
             seconds = time.perf_counter() - begin
         watcher.cancel()
+        assert got == ORDERS
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     return ORDERS / seconds, longest * 1000, own * 1000, grown / 1024
 

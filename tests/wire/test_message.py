@@ -1,5 +1,6 @@
 """Message: built from values or read from bytes, immutable, and never showing a secret."""
 
+import gc
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fixlab.errors import MessageError
+from fixlab.wire.fields import split_fields
 from fixlab.wire.framer import Framer
-from fixlab.wire.message import Message, encode
+from fixlab.wire.message import Message, _shapes, encode
 from fixlab.wire.tags import HEADER_TAGS, LENGTH_TO_DATA, SESSION_TAGS, TRAILER_TAGS
 
 ORDER = {11: "A-1", 55: "ACME", 54: 1, 38: Decimal("100"), 44: 101.25, 114: True}
@@ -40,6 +42,32 @@ def test_values_are_written_as_fix_writes_them() -> None:
 )
 def test_numbers_have_no_exponent(value: object, text: str) -> None:
     assert Message("D", {44: value})[44] == text
+
+
+class Word(str):
+    """Text of a kind that writes itself otherwise, as members of an enumeration do."""
+
+    def __str__(self) -> str:
+        return f"Word({self!r})"
+
+
+TEXTS = st.text(st.sampled_from("aZ0 =\x01\xe9\u20ac"), max_size=4)
+
+
+@given(st.lists(st.tuples(st.sampled_from([11, 58, 95, 96, 115, 7001]), TEXTS), max_size=5))
+def test_text_is_written_the_same_when_a_number_came_before(
+    pairs: list[tuple[int, str]],
+) -> None:
+    def written(pairs: Iterable[tuple[int, object]]) -> object:
+        try:
+            return Message("D", pairs).fields
+        except MessageError as error:
+            return str(error)
+
+    _shapes.clear()
+    first, words = written(pairs), written((tag, Word(text)) for tag, text in pairs)
+    written((tag, 1) for tag, _ in pairs)  # from here on values are looked at one by one
+    assert first == words == written(pairs) == written((t, Word(text)) for t, text in pairs)
 
 
 def test_a_float_of_another_library_is_a_float() -> None:
@@ -218,3 +246,21 @@ def test_reading_never_raises(content: bytes) -> None:
     assert isinstance(message.msg_type, str)
     _ = message.fields, message.defect, message.number, str(message), repr(message)
     _ = message.get(58), message.values(58), message._repr_html_()
+
+
+@given(st.binary(max_size=80), st.booleans())
+def test_what_is_read_is_the_same_in_any_order(content: bytes, framed: bool) -> None:
+    raw = encode(b"FIX.4.4", b"35=" + content + b"\x01") if framed else b"8=" + content
+    fields = Message.from_wire(raw).fields
+    message = Message.from_wire(raw)
+    assert message.get(8) == fields[0][1].decode("latin-1")
+    defect = message.defect
+    assert message.fields == fields
+    assert message.defect == defect == split_fields(raw)[1]
+
+
+def test_of_a_message_that_was_only_checked_the_bytes_are_kept() -> None:
+    message = Message.from_wire(encode(b"FIX.4.4", b"35=D\x0111=A\x01"))
+    assert message.defect is None
+    assert message.get(8) == "FIX.4.4"
+    assert not any(isinstance(kept, tuple) for kept in gc.get_referents(message))
