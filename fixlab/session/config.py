@@ -220,6 +220,8 @@ class SessionConfig:
         listed in `CfgSession.ignored`, never refused. What no key says is as in `profile`.
         Dictionaries and certificates are looked for in the folder of the file, then in the
         working directory (QuickFIX knows only the latter); `UseDataDictionary=N` loads none.
+        With `ContinueInitializationOnError=Y` a session that cannot work is left out, and
+        `ignored` of the others says why.
         `environment`, such as `os.environ`, replaces `$NAME`, `$(NAME)` and `${NAME}` in
         values and undoes backslash escapes; without it both are plain text.
 
@@ -230,8 +232,22 @@ class SessionConfig:
         # Only here: a session that is made in code needs no reader of files.
         from fixlab.session import cfg
 
-        drafts = cfg.read(Path(path), profile=profile, environment=environment)
-        return tuple([_session_of(cls, draft) for draft in drafts])
+        sessions: list[CfgSession] = []
+        left_out: list[ConfigError] = []
+        for draft in cfg.read(Path(path), profile=profile, environment=environment):
+            if isinstance(draft, ConfigError):
+                left_out.append(draft)
+                continue
+            try:
+                sessions.append(_session_of(cls, draft))
+            except ConfigError as error:
+                if not draft.optional:
+                    raise
+                left_out.append(error)
+        if not sessions:
+            raise left_out[0]
+        lines = [f"{error}; left out: ContinueInitializationOnError=Y" for error in left_out]
+        return tuple([replace(one, ignored=(*one.ignored, *lines)) for one in sessions])
 
     @property
     def habits(self) -> Profile:
@@ -472,9 +488,11 @@ class CfgSession:
     more_hosts: tuple[tuple[str, int], ...]  # initiator: where else, in the file's order
     reconnect_seconds: float  # ReconnectInterval; 30 s as in the engines
     connect_seconds: float | None  # SocketConnectTimeout; None: not said
+    allowed_addresses: tuple[str, ...]  # acceptor: AllowedRemoteAddresses; empty: any
     tls: CfgTls | None  # None: plain TCP
     # FileStorePath and FileLogPath as written: relative ones belong to the working directory.
     store_path: Path | None
+    store_durability: Literal["process", "power"]  # "power": FileStoreSync=Y
     log_path: Path | None
     secret_tags: tuple[int, ...]  # RedactFieldsInLogs, for `redact.hide`
     template: bool  # AcceptorTemplate: a pattern for sessions rather than a session
@@ -503,7 +521,9 @@ def _session_of(cls: type[SessionConfig], draft: Draft) -> CfgSession:
         reconnect_seconds=draft.reconnect_seconds,
         connect_seconds=draft.connect_seconds,
         tls=draft.tls,
+        allowed_addresses=draft.allowed_addresses,
         store_path=draft.store_path,
+        store_durability=draft.store_durability,
         log_path=draft.log_path,
         secret_tags=draft.secret_tags,
         template=draft.template,

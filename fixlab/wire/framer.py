@@ -262,7 +262,7 @@ class LooseFramer(Framer):
 class UnsummedFramer(Framer):
     """A framer that looks at no CheckSum(10) (FRM-04 off); the length must be right (FRM-03).
 
-    What the checksum's three digits say is of no matter, but a checksum they must be: 000 to 255.
+    What the sum says does not matter, but it must be one: three digits, 000 to 255 (FRM-05).
     """
 
     __slots__ = ()
@@ -274,7 +274,7 @@ class UnsummedFramer(Framer):
 
 
 def framer_kind(*, check_length: bool, check_checksum: bool) -> type[Framer]:
-    """The framer that makes these checks; without that of the length there is none of the sum."""
+    """The framer that makes these checks; who checks no length checks no sum either."""
     if not check_length:
         return LooseFramer
     return Framer if check_checksum else UnsummedFramer
