@@ -185,6 +185,8 @@ class _Translator:
         connect = self._number("SocketConnectTimeout")
         if connect == 0:
             raise self._wrong("SocketConnectTimeout", "a number of seconds above 0")
+        if self._text("FileStorePath") is None:
+            self._without_effect("FileStoreSync", "there is no FileStorePath")
         allowed = self._text("AllowedRemoteAddresses") if role is Role.ACCEPTOR else None
         return Draft(
             where=self._where,

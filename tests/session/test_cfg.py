@@ -553,13 +553,16 @@ def test_an_acceptor_knows_whom_to_let_in_and_how_safely_to_store(tmp_path: Path
         ACCEPTOR,
         AllowedRemoteAddresses="10.0.0.0/8, ::1,fund.example",
         FileStoreSync="Y",
+        FileStorePath="store",
         SocketAcceptProtocol="TCP",
     )
     assert found.allowed_addresses == ("10.0.0.0/8", "::1", "fund.example")
     assert found.store_durability == "power"
     assert found.ignored == ()
-    plain = one(tmp_path, ACCEPTOR, FileStoreSync="N")
+    plain = one(tmp_path, ACCEPTOR, FileStoreSync="N", FileStorePath="store")
     assert (plain.allowed_addresses, plain.store_durability) == ((), "process")
+    (line,) = one(tmp_path, ACCEPTOR, FileStoreSync="Y").ignored
+    assert "there is no FileStorePath" in line
     buy = one(tmp_path, INITIATOR, AllowedRemoteAddresses="::1", SocketAcceptProtocol="TCP")
     assert [line.partition(" of no use")[2] for line in buy.ignored] == [" to an initiator"] * 2
 
