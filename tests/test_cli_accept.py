@@ -399,7 +399,8 @@ def test_dsc_01_a_cfg_says_from_where_callers_may_connect(tmp_path: Path) -> Non
     text = path.read_text()
 
     async def call(port: int) -> None:
-        await Initiator(FUND, port=port).connect()
+        async with Initiator(FUND, port=port):
+            pass
 
     for allowed, comes_in in (("10.0.0.0/8,::1", False), ("10.0.0.0/8,127.0.0.1", True)):
         path.write_text(
