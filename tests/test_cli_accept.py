@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import re
@@ -17,8 +18,9 @@ from typing import Any
 import pytest
 import trustme
 
-from fixlab.cli import main
+from fixlab.cli import _accept_plan, main
 from fixlab.cli._accept import Voice, body_of, shown
+from fixlab.cli._accept_options import add_arguments
 from fixlab.cli._accept_plan import store_of
 from fixlab.errors import ConfigError, ConnectError
 from fixlab.net.initiator import Initiator
@@ -378,6 +380,7 @@ def test_a_template_in_a_cfg_takes_whoever_fits(tmp_path: Path) -> None:
             "ReconnectInterval",
         ),
         ("SocketUseSSL=Y", [], "TLS"),
+        ("AllowedRemoteAddresses=::1", [], "one port with different AllowedRemoteAddresses"),
     ],
 )
 def test_a_cfg_that_makes_no_sense_is_one_line_and_2(
@@ -389,6 +392,71 @@ def test_a_cfg_that_makes_no_sense_is_one_line_and_2(
 ) -> None:
     assert main(["accept", "--cfg", str(cfg(tmp_path, 9_999, more)), *options]) == 2
     assert re.fullmatch(rf"fixlab accept: .*{said}.*\n", capsys.readouterr().err)
+
+
+def test_dsc_01_a_cfg_says_from_where_callers_may_connect(tmp_path: Path) -> None:
+    path = cfg(tmp_path, 9_999)
+    text = path.read_text()
+
+    async def call(port: int) -> None:
+        async with Initiator(FUND, port=port):
+            pass
+
+    for allowed, comes_in in (("10.0.0.0/8,::1", False), ("10.0.0.0/8,127.0.0.1", True)):
+        path.write_text(
+            text.replace("[DEFAULT]", f"[DEFAULT]\nAllowedRemoteAddresses={allowed}")
+        )
+        with venue("--cfg", str(path), "--store", "memory") as place:
+            with contextlib.nullcontext() if comes_in else pytest.raises(ConnectError):
+                run(call(place.port))
+            said = place.stop()
+        assert ("its address is not among allowed_addresses (DSC-01)" in said) != comes_in
+
+
+def test_a_cfg_with_an_address_that_is_none_is_one_line_and_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = cfg(tmp_path, 9_999)
+    path.write_text(
+        path.read_text().replace("[DEFAULT]", "[DEFAULT]\nAllowedRemoteAddresses=1/2")
+    )
+    assert main(["accept", "--cfg", str(path)]) == 2
+    assert "allowed_addresses must hold addresses, networks" in capsys.readouterr().err
+
+
+def test_a_cfg_says_how_safely_a_store_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    class Told(FileStore):
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            super().__init__(*arguments, **more)
+            asked.append(more["durability"])
+
+    monkeypatch.setattr(_accept_plan, "FileStore", Told)
+    path = cfg(tmp_path, 9_999, "FileStoreSync=Y")
+    options = argparse.ArgumentParser()
+    add_arguments(options)
+    plan = _accept_plan.plan_of(options.parse_args(["--cfg", str(path)]))
+    assert plan.store is not None
+    for config in plan.sessions:
+        plan.store(config).close()
+    assert asked == ["process", "power"]
+
+
+def test_a_session_of_a_cfg_that_cannot_work_is_left_out_and_named(tmp_path: Path) -> None:
+    path = cfg(tmp_path, 9_999, "HeartBtInt=abc\nContinueInitializationOnError=Y")
+
+    async def story(port: int) -> None:
+        async with Initiator(FUND, port=port):
+            pass
+
+    with venue("--cfg", str(path), "--store", "memory") as place:
+        run(story(place.port))
+        said = place.stop()
+    assert "found 'abc', expected a whole number from 0; left out: Continue" in said
+    assert "for FIX.4.4:VENUE->FUND;" in said
 
 
 def test_a_cfg_of_an_initiator_says_how_to_play_its_counterparty(

@@ -61,6 +61,7 @@ def _prepare(plan: Plan, *, echo: bool) -> tuple[Acceptor, Voice]:
         on_event=voice.on_event,
         on_refused=voice.on_refused,
         tls=plan.tls,
+        allowed_addresses=plan.allowed,
     )
     voice.acceptor = acceptor
     return acceptor, voice

@@ -43,6 +43,7 @@ class Plan(NamedTuple):
     store: StoreFactory | None  # None: in memory
     log: Path | LogFolders | None  # where the log files are; None: nowhere
     tls: ssl.SSLContext | None
+    allowed: tuple[str, ...]  # addresses that may connect; empty: any
     whom: str  # for the first line
     notes: tuple[str, ...]  # to be said before it listens
 
@@ -95,6 +96,7 @@ def _plan_of_options(arguments: argparse.Namespace, settings: dict[str, Any]) ->
         store_of(arguments.store or "memory", several=anyone),
         arguments.log,
         _tls_of_options(arguments),
+        (),
         whom,
         (),
     )
@@ -172,6 +174,7 @@ def _plan_of_cfg(arguments: argparse.Namespace, settings: dict[str, Any]) -> Pla
         store,
         _logs_of(entries) if arguments.log is None else arguments.log,
         _tls_of_options(arguments) or _tls_of_cfg(path, entries),
+        _allowed_of(path, entries),
         names,
         tuple(dict.fromkeys(f"ignored: {line}" for e in entries for line in e.ignored)),
     )
@@ -213,18 +216,18 @@ def _approve_of(patterns: tuple[SessionConfig, ...]) -> Approve:
 
 def _stores_of(entries: tuple[CfgSession, ...]) -> StoreFactory | None:
     """FileStorePath: QuickFIX's own files, so that fixlab goes on where the engine stopped."""
-    folders = {entry.config.session_id: entry.store_path for entry in entries}
-    if not any(folders.values()):
+    if not any(entry.store_path for entry in entries):
         return None
-    of_templates = next((entry.store_path for entry in entries if entry.template), None)
+    known = {entry.config.session_id: entry for entry in entries}
+    of_templates = next((entry for entry in entries if entry.template), None)
 
     def make(config: SessionConfig) -> Store:
-        folder = folders.get(config.session_id, of_templates)
-        if folder is None:
+        entry = known.get(config.session_id, of_templates)
+        if entry is None or entry.store_path is None:
             raise ConfigError(
                 f"{config.session_id} has no FileStorePath, as other sessions of the file do"
             )
-        return FileStore(folder, config.session_id)
+        return FileStore(entry.store_path, config.session_id, durability=entry.store_durability)
 
     return make
 
@@ -234,6 +237,16 @@ def _logs_of(entries: tuple[CfgSession, ...]) -> LogFolders:
     folders = {entry.config.session_id: entry.log_path for entry in entries}
     of_templates = next((entry.log_path for entry in entries if entry.template), None)
     return lambda config: folders.get(config.session_id, of_templates)
+
+
+def _allowed_of(path: Path, entries: tuple[CfgSession, ...]) -> tuple[str, ...]:
+    """AllowedRemoteAddresses: who calls is not known yet, so a port has one list."""
+    allowed = entries[0].allowed_addresses
+    if any(set(entry.allowed_addresses) != set(allowed) for entry in entries):
+        raise ConfigError(
+            f"{path} has sessions on one port with different AllowedRemoteAddresses"
+        )
+    return allowed
 
 
 def _tls_of_cfg(path: Path, entries: tuple[CfgSession, ...]) -> ssl.SSLContext | None:

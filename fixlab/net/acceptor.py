@@ -15,6 +15,7 @@ from typing import NamedTuple, Self
 from fixlab.errors import ConfigError, ConnectError, FixLabError, StateError
 from fixlab.journal import Journal
 from fixlab.net._arguments import check_port, check_tls
+from fixlab.net.addresses import AllowedAddresses
 from fixlab.net.caller import Admit, Approve, Caller, Incoming, shown, template
 from fixlab.net.driver import Driver
 from fixlab.net.message_log import log_folder
@@ -48,6 +49,9 @@ class Refused(NamedTuple):
     rule: str
     reason: str
     address: str = ""  # where it came from
+    message: Message | None = (
+        None  # its first message, if there was one; its repr masks secrets
+    )
 
 
 class AcceptedSession(Driver):
@@ -96,7 +100,9 @@ class Acceptor:
     called with each `Refused`; `tls`, a server's `ssl.SSLContext`, see
     `fixlab.net.tls.server_context()`; `tls_identities`, for each CompID of a caller the names
     or fingerprints that its certificate must have one of (TLS-03): whoever shows another, or
-    calls itself otherwise, is refused like a stranger.
+    calls itself otherwise, is refused like a stranger; `allowed_addresses`, from which callers
+    may connect at all: addresses, networks such as `10.0.0.0/8`, and names, which are looked up
+    when it starts to listen. Others are refused before TLS (DSC-01); an empty list allows any.
 
     **Who may log on.** A caller is known by the BeginString(8) and CompIDs of its first
     message. For one that no configured session fits, `approve` is asked: it returns the
@@ -131,6 +137,7 @@ class Acceptor:
         on_refused: Callable[[Refused], object] | None = None,
         tls: ssl.SSLContext | None = None,
         tls_identities: Mapping[str, str | Iterable[str]] | None = None,
+        allowed_addresses: Iterable[str] = (),
         anonymous_max: int | None = None,
         sessions_max: int = 1_000,
         clock: Clock | None = None,
@@ -153,6 +160,7 @@ class Acceptor:
             )
         self._host, self._wanted_port, self._tls = host, port, tls
         self._tls_identities = tls_identities
+        self._allowed = AllowedAddresses(allowed_addresses)
         self._store, self._approve, self._admit = store, approve, admit
         if not (log_path is None or callable(log_path)):
             log_folder(
@@ -264,10 +272,11 @@ class Acceptor:
         await self.close()
 
     async def listen(self) -> None:
-        """Start to listen; raises `ConnectError` when the address cannot be used."""
+        """Start to listen; raises `ConnectError` when an address or name cannot be used."""
         if self._closed or self._server is not None:
             raise StateError("an acceptor listens once; make a new one")
         loop = asyncio.get_running_loop()
+        await self._allowed.resolve()
         try:
             server = await loop.create_server(
                 lambda: Incoming(self, loop, self._tls),
@@ -322,6 +331,9 @@ class Acceptor:
         if self._closed:
             incoming.abort()
             return
+        if incoming.host not in self._allowed:
+            self.refuse(incoming, "DSC-01", "its address is not among allowed_addresses")
+            return
         self._anonymous[incoming] = None
         incoming.limit(self._logon_seconds)
         if len(self._anonymous) > self._anonymous_max:
@@ -333,10 +345,12 @@ class Acceptor:
         """A caller is gone, or known from now on."""
         self._anonymous.pop(incoming, None)
 
-    def refuse(self, incoming: Incoming, rule: str, reason: str) -> None:
+    def refuse(
+        self, incoming: Incoming, rule: str, reason: str, message: Message | None = None
+    ) -> None:
         """DSC-01: close without a word; an answer would use up a number of somebody else."""
         reason = printable(reason[:_REASON_MAX])
-        refused = Refused(rule, reason, incoming.address)
+        refused = Refused(rule, reason, incoming.address, message)
         self._refused.append(refused)
         self._refused_count += 1
         incoming.abort()
@@ -355,18 +369,19 @@ class Acceptor:
                 caller.sender_comp_id, incoming.identities, self._tls_identities
             )
             if why:
-                self.refuse(incoming, "TLS-03", why)
+                self.refuse(incoming, "TLS-03", why, first)
                 return
         driver = self._by_key.get(caller[:3])
         if driver is None:
             try:
                 driver = self._make(caller)
             except FixLabError as error:
-                self.refuse(incoming, "LGN-06", f"{error}: {shown(caller)}")
+                self.refuse(incoming, "LGN-06", f"{error}: {shown(caller)}", first)
                 return
         if driver.connection is not None:
             # LGN-07, DSC-06: also when the old connection is dead and nobody knows it yet.
-            self.refuse(incoming, "LGN-07", f"{driver.id} is {driver.state} on a connection")
+            why = f"{driver.id} is {driver.state} on a connection"
+            self.refuse(incoming, "LGN-07", why, first)
             return
         driver.caller = caller
         incoming.hand_over(driver, data)

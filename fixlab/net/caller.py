@@ -127,7 +127,9 @@ class Door(Protocol):
     def left(self, incoming: Incoming) -> None:
         """The connection is gone, or known from now on."""
 
-    def refuse(self, incoming: Incoming, rule: str, reason: str) -> None:
+    def refuse(
+        self, incoming: Incoming, rule: str, reason: str, message: Message | None = None
+    ) -> None:
         """Close it without a word."""
 
     def route(self, incoming: Incoming, first: Message, data: bytes) -> None:
@@ -157,10 +159,10 @@ class Incoming(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         no_delay(transport)
-        if self._tls is not None:
+        self._door.came(self)
+        if self._tls is not None and not self._refused:
             transport.pause_reading()  # TLS-01: from the first byte
             self._handshake = self._loop.create_task(self._secure(transport, self._tls))
-        self._door.came(self)
 
     def limit(self, seconds: float) -> None:
         """Say who you are within so many seconds, the TLS handshake included (LGN-28)."""
@@ -227,6 +229,12 @@ class Incoming(asyncio.Protocol):
             self.data_received(early)
 
     # Who it is --------------------------------------------------------------------------
+
+    @property
+    def host(self) -> str:
+        """The address that the connection comes from, without the port; "" if it has none."""
+        peer = self._transport.get_extra_info("peername") if self._transport else None
+        return str(peer[0]) if isinstance(peer, tuple) else ""
 
     @property
     def address(self) -> str:

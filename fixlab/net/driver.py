@@ -47,7 +47,10 @@ class Driver:
     **Events** go to `on_event` when it is given, before the step is committed: after a crash an
     event may come twice, never not at all. It must be quick and must not block; it may call
     `send_nowait()`. When it raises, the session goes on, the event waits for `next_event()`,
-    and the error is kept in `errors` and given to the event loop's exception handler. Without
+    and the error is kept in `errors` and given to the event loop's exception handler. The
+    config's `reject_on_handler_error` refuses the message with a BusinessMessageReject instead
+    (REJ-15), and then it does not wait; `disconnect_on_handler_error` logs out (DSC-02).
+    Without
     `on_event` all events wait for `next_event()`, at most `events_max` of them; when more come
     the oldest are dropped, and the next `next_event()` raises to say so.
 
@@ -96,6 +99,10 @@ class Driver:
         self._own_clock = clock is None
         self._now = (SystemClock() if clock is None else clock).now
         self._on_event = on_event
+        config = session.config
+        self._answers_errors = (
+            config.reject_on_handler_error or config.disconnect_on_handler_error
+        )
         self._loss = Loss()
 
         self._connection: Connection | None = None
@@ -546,11 +553,10 @@ class Driver:
 
     def _act(self, step: Callable[[int], Output]) -> None:
         try:
-            output = step(self._now())
+            self._run(step(self._now()))
         except StoreError as error:
             self._fail(error)
             raise
-        self._run(output)
         if not self._running:
             self._flush()
             self._rearm()
@@ -625,12 +631,20 @@ class Driver:
                 callback(event)
             except Exception as error:  # noqa: BLE001
                 # The step has happened and cannot be undone by what the application thinks of
-                # it; its error is reported, the event kept, and the session goes on.
-                self._keep((event,))
+                # it; its error is reported, the event kept, and the session goes on, unless
+                # it is set to do something about it.
+                if not (self._answers_errors and self._answer_error(event)):
+                    self._keep((event,))
                 self._report(error, f"{self.id}: on_event raised on {type(event).__name__}")
             except BaseException:
                 self._keep(events[position:])  # an interrupt: what is not told waits
                 raise
+
+    def _answer_error(self, event: Event) -> bool:
+        """REJ-15, DSC-02: `on_event` raised; whether the peer was told that `event` is void."""
+        output = self._session.handler_failed(event, self._now())
+        self._run(output)
+        return any(row.rule == "REJ-15" for row in output.transitions)
 
     def _keep(self, events: tuple[Event, ...]) -> None:
         queue = self._events

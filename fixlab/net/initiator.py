@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -45,19 +45,21 @@ class Initiator(Driver):
     ```
 
     Entering connects once and logs on, or raises `ConnectError` with what happened and what to
-    check. Leaving logs out and closes transport and store. In between, a connection that is
-    lost is tried again after `reconnect_seconds`, then after twice that and so on up to a
-    minute, at most `reconnects_max` times in a row (DSC-05); each attempt uses up a number. The
-    row ends with a session that stays up for `steady_seconds`: a peer that takes each Logon and
-    then breaks the connection is not called for ever. After a Logout, whoever asked for it,
-    only `connect()` connects again; but a session whose schedule has closed is brought back
-    when it opens (SCH-05).
+    check; with `more_hosts` it tries each address once, in turn. Leaving logs out and closes
+    transport and store. In between, a connection that is lost is tried again, at the next
+    address, after `reconnect_seconds`, then after twice that and so on up to a minute, at most
+    `reconnects_max` times in a row (DSC-05); each attempt uses up a number. The row ends with a
+    session that stays up for `steady_seconds`: a peer that takes each Logon and then breaks the
+    connection is not called for ever. After a Logout, whoever asked for it, only `connect()`
+    connects again; but a session whose schedule has closed is brought back when it opens
+    (SCH-05).
 
-    Parameters: `config` of this side; `host` and `port` of the peer; `store`, closed with the
-    initiator (None: in memory); `journal`, `log_path` and `on_event`, see `Driver`; `tls`, a
-    client's `ssl.SSLContext`, see `fixlab.net.tls.client_context()`; `tls_server_name`, the
-    name that the server's certificate must be for (None: `host`); `connect_seconds`, the limit
-    for TCP and TLS.
+    Parameters: `config` of this side; `host` and `port` of the peer; `more_hosts`, pairs of
+    host and port where else it listens, such as `CfgSession.more_hosts`; `store`, closed with
+    the initiator (None: in memory); `journal`, `log_path` and `on_event`, see `Driver`; `tls`,
+    a client's `ssl.SSLContext`, see `fixlab.net.tls.client_context()`; `tls_server_name`, the
+    name that the server's certificate must be for (None: that of the host connected to);
+    `connect_seconds`, the limit for TCP and TLS.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Initiator(Driver):
         *,
         host: str = "127.0.0.1",
         port: int,
+        more_hosts: Sequence[tuple[str, int]] = (),
         store: Store | None = None,
         journal: Journal | None = None,
         log_path: str | os.PathLike[str] | None = None,
@@ -83,6 +86,7 @@ class Initiator(Driver):
         exit_seconds: float = 2.0,
     ) -> None:
         check_port(port, 1)
+        _check_more_hosts(more_hosts)
         check_tls(tls, "client_context()")
         if reconnect_seconds <= 0 or connect_seconds <= 0:
             raise ConfigError(
@@ -106,8 +110,9 @@ class Initiator(Driver):
             stall_seconds=stall_seconds,
             exit_seconds=exit_seconds,
         )
-        self._host = host
-        self._port = port
+        self._addresses = ((host, port), *more_hosts)
+        self._turn = 0  # attempts begun: DSC-05, the next address each time
+        self._host, self._port = host, port  # of the attempt under way, or the last
         self._tls = tls
         self._tls_server_name = tls_server_name
         self._connect_seconds = connect_seconds
@@ -151,7 +156,8 @@ class Initiator(Driver):
     async def connect(self) -> None:
         """Connect and log on now, once; also instead of waiting for the next attempt.
 
-        Raises `ConnectError` when it fails, `StateError` when the session is connected or
+        With `more_hosts`, each address once, from the next one in turn. Raises `ConnectError`
+        when all of that fails, `StateError` when the session is connected or
         closed, `StoreError` when the store fails.
         """
         if self._closed:
@@ -167,7 +173,7 @@ class Initiator(Driver):
                 f"connect() then (SCH-05)"
             )
         self._retries = 0
-        await self._attempt()
+        await self._attempt_each()
         self._keep_up = True
 
     async def close(self) -> None:
@@ -197,8 +203,22 @@ class Initiator(Driver):
 
     # Attempts --------------------------------------------------------------------------
 
+    async def _attempt_each(self) -> None:
+        """Each address once, in turn, until one of them logs on."""
+        errors: list[str] = []
+        for _ in self._addresses:
+            try:
+                await self._attempt()
+                return
+            except ConnectError as error:
+                errors.append(str(error))
+        self._reason = "; ".join(errors)
+        raise ConnectError(self._reason)
+
     async def _attempt(self) -> None:
-        """One connection up to the end of the Logon exchange."""
+        """One connection up to the end of the Logon exchange, to the next address."""
+        self._host, self._port = self._addresses[self._turn % len(self._addresses)]
+        self._turn += 1
         self._attempts += 1
         self._connecting = True
         connection = Connection(self, asyncio.get_running_loop())
@@ -408,6 +428,20 @@ class Initiator(Driver):
                 f"{self.id} is not connected: {self._reason or 'connect() was not called'}"
             )
         return None
+
+
+def _check_more_hosts(pairs: object) -> None:
+    """Raises `ConfigError` unless these are pairs of host and port."""
+    if not isinstance(pairs, tuple | list):
+        raise ConfigError(f"more_hosts must be a list of pairs, found {pairs!r}")
+    for pair in pairs:
+        match pair:
+            case (str() as host, port) if host:
+                check_port(port, 1)
+            case _:
+                raise ConfigError(
+                    f'more_hosts must hold pairs such as ("backup", 9881), found {pair!r}'
+                )
 
 
 def _check_server_name(name: str) -> None:

@@ -132,7 +132,7 @@ class Admitting(Recovering):
         # LGN-17: after a reset the Logon is number 1, whatever a peer that did not ask for
         # the reset wrote; LGN-20 is what this peer then does.
         number = 1 if reset else head.number
-        if not reset and number < self._next_in:
+        if not reset and number < self._next_in and not self._follows:
             text = too_low(self._next_in, number)
             self._note(_K.TOO_LOW, "LGN-11", head, text=text)
             self._fail("LGN-11", text)
@@ -147,10 +147,11 @@ class Admitting(Recovering):
         self._limit_size(terms)
         if reset:
             self._reset_both("LGN-17", head)
-        if number > self._next_in:
+        if number > self._next_in and not self._follows:
             self._hold_logon(message, head)
         else:
-            self._count(_K.ACCEPTED, "LGN-09", head, self._next_in + 1)
+            self._warn_of_number(head, number)
+            self._count(_K.ACCEPTED, "LGN-09", head, number + 1)
         self._send_logon("LGN-05", reset=reset, state=_S.ACTIVE)  # LGN-05: before all else
         self._reset_unasked = reset and not terms.reset
         self._establish(head, reset=reset, expected=expected)
@@ -222,16 +223,17 @@ class Admitting(Recovering):
             text = "141=Y was not repeated, but MsgSeqNum(34) is 1"
         if terms.reset:
             number = 1  # LGN-18: some engines write another one
-        if number < self._next_in:
+        if number < self._next_in and not self._follows:
             low = too_low(self._next_in, number)
             self._note(_K.TOO_LOW, "LGN-11", head, text=low)
             self._fail("LGN-11", low)
             return
         self._limit_size(terms)
-        if number > self._next_in:
+        if number > self._next_in and not self._follows:
             self._hold_logon(message, head, state=_S.ACTIVE)
         else:
-            self._count(_K.ACCEPTED, "LGN-09", head, self._next_in + 1, text, state=_S.ACTIVE)
+            self._warn_of_number(head, number)
+            self._count(_K.ACCEPTED, "LGN-09", head, number + 1, text, state=_S.ACTIVE)
         self._establish(head, reset=reset, expected=expected)
 
     def _on_refusal(self, message: Message, head: Head) -> None:

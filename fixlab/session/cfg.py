@@ -13,13 +13,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from fixlab.dictionary.checks import Checks
 from fixlab.dictionary.dictionary import APPL_VER_IDS
 from fixlab.errors import ConfigError
 from fixlab.session.cfg_file import Section, Setting, place, sections, shown, text_of
-from fixlab.session.cfg_keys import is_read, reason_of
+from fixlab.session.cfg_keys import SETTLED, is_read, reason_of
+from fixlab.session.profiles import PROFILES, SPEC
 from fixlab.session.schedule import Schedule, day_number, second_of_day
 from fixlab.session.transitions import Role
 from fixlab.wire.tags import ADMIN_TYPES, PASSWORD, REJECT, USERNAME
@@ -32,6 +33,8 @@ _OLD = ("FIX.4.0", "FIX.4.1")
 _NO_LOGON_USER = (*_OLD, "FIX.4.2")
 _TEST_MESSAGE_INDICATOR = 464
 _ENCRYPT_METHOD = 98
+# Names of the one encoding of messages, without what stands between their letters.
+_LATIN_1 = ("iso88591", "iso885911987", "latin1", "l1", "isolatin1", "cp819", "ibm819", "28591")
 _DIGITS = {"SECONDS": 0, "MILLIS": 3, "MICROS": 6, "NANOS": 9}
 # TLS keys without effect when it is off, and those that only one role has a use for.
 _TLS_OF_INITIATOR = ("SSLServerName", "UseSNI", "SNIHostName")
@@ -84,10 +87,13 @@ class Draft:
     dictionary: Path | None  # for FIXT the transport's
     applications: tuple[Path, ...]
     tls: CfgTls | None
+    allowed_addresses: tuple[str, ...]
     store_path: Path | None
+    store_durability: Literal["process", "power"]
     log_path: Path | None
     secret_tags: tuple[int, ...]
     template: bool
+    optional: bool  # ContinueInitializationOnError: left out if it cannot work
     ignored: tuple[str, ...]
 
     def blame(self, error: Exception, *names: str) -> ConfigError:
@@ -101,8 +107,10 @@ class Draft:
 
 def read(
     path: Path, *, profile: str = "spec", environment: Mapping[str, str] | None = None
-) -> tuple[Draft, ...]:
+) -> tuple[Draft | ConfigError, ...]:
     r"""The sessions that the file at `path` describes, in its order.
+
+    With ContinueInitializationOnError=Y, the error of a session takes the place of its draft.
 
     Values in a section override those in `[DEFAULT]`. With an `environment`, `$NAME`,
     `$(NAME)` and `${NAME}` in values stand for its variables, and a backslash escapes: `\t`,
@@ -113,20 +121,34 @@ def read(
     `environment` lacks, or describes a session that cannot work or comes twice.
     """
     default, found, stray = sections(path, text_of(path), environment)
-    drafts: list[Draft] = []
+    drafts: list[Draft | ConfigError] = []
     seen: dict[tuple[str | None, ...], int] = {}
     for section in found:
-        translator = _Translator(path, section, {**default, **section.settings}, profile)
-        draft = translator.draft(stray)
-        identity = translator.identity()
-        if identity in seen:
-            raise ConfigError(
-                f"{draft.where}: the session of line {seen[identity]} has the same identity; "
-                f"expected another BeginString, SenderCompID, TargetCompID or SessionQualifier"
-            )
+        settings = {**default, **section.settings}
+        try:
+            translator = _Translator(path, section, settings, profile)
+            draft = translator.draft(stray)
+            identity = translator.identity()
+            if identity in seen:
+                raise ConfigError(
+                    f"{draft.where}: the session of line {seen[identity]} has the same "
+                    f"identity; expected another BeginString, SenderCompID, TargetCompID or "
+                    f"SessionQualifier"
+                )
+        except ConfigError as error:
+            if not _is_optional(settings):
+                raise
+            drafts.append(error)
+            continue
         seen[identity] = section.line
         drafts.append(draft)
     return tuple(drafts)
+
+
+def _is_optional(settings: Mapping[str, Setting]) -> bool:
+    """Whether the others start without this session, should it be misconfigured."""
+    setting = settings.get("CONTINUEINITIALIZATIONONERROR")
+    return setting is not None and setting.value.upper() == "Y"
 
 
 class _Translator:
@@ -153,15 +175,19 @@ class _Translator:
         self._recovery()
         self._checks()
         host, port, more = self._addresses(role)
+        self._without_choice(role)
         dictionary, applications = self._dictionaries()
         tags = self._text("RedactFieldsInLogs") or ""
         if role is Role.ACCEPTOR:
             for key in ("ReconnectInterval", "SocketConnectTimeout"):
                 self._without_effect(key, "of no use to an acceptor")
-        reconnect, connect = (
-            self._number("ReconnectInterval"),
-            self._number("SocketConnectTimeout"),
-        )
+        reconnect = self._number("ReconnectInterval")
+        connect = self._number("SocketConnectTimeout")
+        if connect == 0:
+            raise self._wrong("SocketConnectTimeout", "a number of seconds above 0")
+        if self._text("FileStorePath") is None:
+            self._without_effect("FileStoreSync", "there is no FileStorePath")
+        allowed = self._text("AllowedRemoteAddresses") if role is Role.ACCEPTOR else None
         return Draft(
             where=self._where,
             settings=self._settings,
@@ -176,10 +202,13 @@ class _Translator:
             dictionary=dictionary,
             applications=applications,
             tls=self._tls(role),
+            allowed_addresses=tuple(re.findall(r"[^,;\s]+", allowed or "")),
             store_path=self._path_as_written("FileStorePath"),
+            store_durability="power" if self._flag("FileStoreSync") else "process",
             log_path=self._path_as_written("FileLogPath"),
             secret_tags=self._tags("RedactFieldsInLogs", tags),
             template=template,
+            optional=bool(self._flag("ContinueInitializationOnError")),
             ignored=(*self._ignored(role), *stray),
         )
 
@@ -412,15 +441,20 @@ class _Translator:
         if self._flag("ResendSessionLevelRejects"):
             types = ADMIN_TYPES - {REJECT}  # RSP-03
             self._set("gap_fill_types", types, "ResendSessionLevelRejects")
+        self._set("allow_poss_dup", self._flag("AllowPosDup"), "AllowPosDup")
+        key = "ValidateSequenceNumbers"
+        self._set("check_sequence_numbers", self._flag(key), key)
 
     def _checks(self) -> None:
         self._set("check_comp_id", self._flag("CheckCompID"), "CheckCompID")
-        for key in ("ValidateLengthAndChecksum", "ValidateChecksum"):
-            if self._flag(key) is False:
-                self._set("check_length_and_checksum", False, key)
-        garbled = self._peek("RejectGarbledMessage")
-        if self._flag("ValidateChecksum") is False and (garbled or "").upper() == "Y":
-            raise self._wrong("ValidateChecksum", "Y, for RejectGarbledMessage=Y needs it")
+        for name, key in (
+            ("check_length_and_checksum", "ValidateLengthAndChecksum"),
+            ("check_checksum", "ValidateChecksum"),
+            ("reject_garbled", "RejectGarbledMessage"),
+            ("reject_on_handler_error", "RejectMessageOnUnhandledException"),
+            ("disconnect_on_handler_error", "DisconnectOnError"),
+        ):
+            self._set(name, self._flag(key), key)
         if self._flag("ValidateIncomingMessage") is False:
             self._set("validation", "off", "ValidateIncomingMessage")
             self._flag("RejectInvalidMessage")
@@ -517,6 +551,25 @@ class _Translator:
                         upper, "hosts count from 1 without a hole, each with a port"
                     )
         return host, port, tuple(more)
+
+    def _without_choice(self, role: Role) -> None:
+        """Keys that ask for what fixlab does anyway; another value has no effect."""
+        habits = PROFILES.get(self._profile, SPEC)
+        ignores = habits.duplicate_poss_dup_requests == "ignore"
+        by_profile = "the profile decides"
+        for key, (does, why_not) in {
+            **SETTLED,
+            "IgnorePossDupResendRequests": (ignores, by_profile),  # SEQ-14
+            "PreserveMessageFieldsOrder": (not habits.sorted_fields, by_profile),
+        }.items():
+            if self._flag(key) not in (None, does):
+                self._without_effect(key, why_not)
+        encoding = self._text("Encoding")
+        if encoding is not None and re.sub("[-_ :]", "", encoding.lower()) not in _LATIN_1:
+            self._without_effect("Encoding", "messages are bytes of ISO-8859-1")
+        key = "SocketConnectProtocol" if role is Role.INITIATOR else "SocketAcceptProtocol"
+        if (self._text(key) or "TCP").upper() != "TCP":
+            self._without_effect(key, "a live session runs over TCP; see Loopback")
 
     def _tls(self, role: Role) -> CfgTls | None:
         side = "Client" if role is Role.INITIATOR else "Server"

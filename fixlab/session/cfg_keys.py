@@ -12,23 +12,18 @@ _NO_USE: Final[dict[str, tuple[str, ...]]] = {
         *("LogonTime", "LogoutTime", "LogonDay", "LogoutDay"),
     ),
     "fixlab has no such mode": (
-        *("ResetOnError", "DisconnectOnError", "AllowPosDup", "ValidateSequenceNumbers"),
-        *("CmeEnhancedResend", "ForceResendWhenCorruptedStore", "RejectGarbledMessage"),
-        *("RejectMessageOnUnhandledException", "ContinueInitializationOnError", "Encoding"),
+        *("ResetOnError", "CmeEnhancedResend", "ForceResendWhenCorruptedStore"),
         *("ThreadModel", "DynamicSession"),
     ),
-    "the store is always what a session goes by": ("RefreshOnLogon",),
     "no engine reads it": ("SendResetSeqNumFlag",),
-    "the profile decides": ("IgnorePossDupResendRequests", "PreserveMessageFieldsOrder"),
     "transport tuning": (
         *("HostSelectionPolicy", "HostSelectionPolicyPriorityStartOverInterval"),
         *("SocketConnectSourceHost", "SocketConnectSourcePort", "SocketLocalHost"),
-        *("SocketLocalPort", "SocketReuseAddress", "SocketNodelay", "SocketTcpNoDelay"),
-        *("SocketSendBufferSize", "SocketReceiveBufferSize", "SocketSendTimeout"),
-        *("SocketReceiveTimeout", "SocketKeepAlive", "SocketLinger", "SocketOobInline"),
-        *("SocketTrafficClass", "SocketSynchronousWrites", "SocketSynchronousWriteTimeout"),
-        *("MaxScheduledWriteRequests", "SocketIgnoreProxy", "SocketConnectProtocol"),
-        *("SocketAcceptProtocol", "AllowedRemoteAddresses", "HttpAcceptPort"),
+        *("SocketLocalPort", "SocketSendBufferSize", "SocketReceiveBufferSize"),
+        *("SocketSendTimeout", "SocketReceiveTimeout", "SocketKeepAlive", "SocketLinger"),
+        *("SocketOobInline", "SocketTrafficClass", "SocketSynchronousWrites"),
+        *("SocketSynchronousWriteTimeout", "MaxScheduledWriteRequests", "SocketIgnoreProxy"),
+        "HttpAcceptPort",
     ),
     "TLS settings that fixlab leaves to ssl": (
         *("SSLCipherSuite", "TLSCipherSuites", "CipherSuites", "SSLCheckCertificateRevocation"),
@@ -36,12 +31,12 @@ _NO_USE: Final[dict[str, tuple[str, ...]]] = {
         *("KeyStoreType", "TrustStoreType", "KeyManagerFactoryAlgorithm"),
         *("TrustManagerFactoryAlgorithm", "EndpointIdentificationAlgorithm"),
     ),
-    "a store is chosen in code": ("FileStoreMaxCachedMsgs", "FileStoreSync"),
+    "a store keeps no messages in memory": ("FileStoreMaxCachedMsgs",),
     "fixlab's journal takes the place of its log": (
         *("FileLogBackupPath", "FileLogHeartbeats", "SLF4JLogHeartbeats"),
         *("JdbcLogHeartBeats", "FileIncludeMilliseconds", "FileIncludeTimeStampForMessages"),
         *("ScreenLogShowIncoming", "ScreenLogShowOutgoing", "ScreenLogShowEvents"),
-        *("ScreenLogShowHeartBeats", "LogMessageWhenSessionNotFound", "RedactionLogText"),
+        *("ScreenLogShowHeartBeats", "RedactionLogText"),
     ),
 }
 # And families of such keys, by how they begin.
@@ -54,6 +49,14 @@ _NO_USE_PREFIXES: Final[dict[str, str]] = {
     "Proxy": "fixlab connects directly",
     "SocketKeyStore": "a Java key store; export it as PEM",
     "SocketTrustStore": "a Java trust store; export it as PEM",
+}
+# Flags of which fixlab does one value always, and why the other has no effect.
+SETTLED: Final[dict[str, tuple[bool, str]]] = {
+    "RefreshOnLogon": (True, "a session always reads its store when it connects"),
+    "SocketReuseAddress": (True, "an acceptor's address can always be used again at once"),
+    "SocketNodelay": (True, "what is written always leaves at once"),
+    "SocketTcpNoDelay": (True, "what is written always leaves at once"),
+    "LogMessageWhenSessionNotFound": (True, "a refusal always shows the message"),
 }
 # Keys that `_Translator` reads, if only for one role or in some version.
 _READ: Final = (
@@ -83,7 +86,11 @@ _READ: Final = (
     *("CertificationAuthoritiesDirectory", "CertificateVerifyLevel", "NeedClientAuth"),
     *("SSLValidateCertificates", "SSLRequireClientCertificate", "SSLServerName", "UseSNI"),
     *("SNIHostName", "FileStorePath", "FileLogPath", "TestMessageIndicator"),
-    "RedactFieldsInLogs",
+    *("RedactFieldsInLogs", "AllowPosDup", "ValidateSequenceNumbers", "RejectGarbledMessage"),
+    *("RejectMessageOnUnhandledException", "DisconnectOnError", "AllowedRemoteAddresses"),
+    *("ContinueInitializationOnError", "FileStoreSync", "Encoding", *SETTLED),
+    *("IgnorePossDupResendRequests", "PreserveMessageFieldsOrder"),
+    *("SocketConnectProtocol", "SocketAcceptProtocol"),
 )
 # Every key by the spelling of one engine; the families stand for themselves.
 ALL_KEYS: Final = (*_READ, *(key for keys in _NO_USE.values() for key in keys))

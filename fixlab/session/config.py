@@ -20,7 +20,9 @@ from fixlab.wire.tags import (
     DEFAULT_APPL_VER_ID,
     ENCRYPT_METHOD,
     HEART_BT_INT,
+    ORIG_SENDING_TIME,
     PASSWORD,
+    POSS_DUP_FLAG,
     REJECT,
     RESET_SEQ_NUM_FLAG,
     USERNAME,
@@ -66,7 +68,7 @@ _OLD = ("FIX.4.0", "FIX.4.1")
 # Fields of a Logon that a setting of their own writes; 383, 464 and 789 have no names here.
 _LOGON_TAGS = frozenset(
     {ENCRYPT_METHOD, HEART_BT_INT, RESET_SEQ_NUM_FLAG, USERNAME, PASSWORD, DEFAULT_APPL_VER_ID}
-) | {464, 789}
+) | {POSS_DUP_FLAG, ORIG_SENDING_TIME, 464, 789}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,10 +140,18 @@ class SessionConfig:
     # Reject is resent; with "D" an order that would be stale is not.
     gap_fill_types: frozenset[str] = ADMIN_TYPES
     persist_messages: bool = True  # False: keep numbers only, answer requests by gap fill
+    # SEQ-03, SEQ-05: False takes each message as it comes and asks for none that is missing;
+    # NextNumIn is one above the highest number seen.
+    check_sequence_numbers: bool = True
+    # PRS-01: True lets the application write PossDupFlag(43) and OrigSendingTime(122) itself.
+    allow_poss_dup: bool = False
 
     # Checks.
     check_comp_id: bool = True  # HDR-02
     check_length_and_checksum: bool = True  # FRM-03, FRM-04
+    check_checksum: bool = True  # FRM-04 alone: False still checks the length
+    # FRM-06: True answers a garbled message that shows its MsgSeqNum(34) with a Reject.
+    reject_garbled: bool = False
     poss_dup_check: PossDupCheck = FROM_PROFILE
     dictionary: Dictionary | None = field(default=None, repr=False)
     validation: Literal["strict", "warn", "off"] = "strict"  # what a dictionary is used for
@@ -149,6 +159,10 @@ class SessionConfig:
     # HDR-07: application types that are handled; others are known but unsupported. None: all.
     supported_types: frozenset[str] | None = None
     message_bytes_max: int = 1 << 20  # FRM-13: bounds every buffer of the session
+
+    # When `on_event` raises.
+    reject_on_handler_error: bool = False  # REJ-15: the message it raised on is refused
+    disconnect_on_handler_error: bool = False  # DSC-02: Logout, and the connection ends
 
     def __post_init__(self) -> None:
         if not isinstance(self.profile, str) or self.profile not in PROFILES:
@@ -167,6 +181,10 @@ class SessionConfig:
         self._check_logon()
         self._check_numbers()
         self._check_recovery()
+        for name in ("check_length_and_checksum", "check_checksum"):
+            if self.reject_garbled and not getattr(self, name):
+                # What is garbled would be taken for good.
+                raise ConfigError(f"reject_garbled needs {name}=True, found False")
 
     def __repr__(self) -> str:
         """What differs from the defaults; secrets in `logon_fields` are masked."""
@@ -202,6 +220,8 @@ class SessionConfig:
         listed in `CfgSession.ignored`, never refused. What no key says is as in `profile`.
         Dictionaries and certificates are looked for in the folder of the file, then in the
         working directory (QuickFIX knows only the latter); `UseDataDictionary=N` loads none.
+        With `ContinueInitializationOnError=Y` a session that cannot work is left out, and
+        `ignored` of the others says why.
         `environment`, such as `os.environ`, replaces `$NAME`, `$(NAME)` and `${NAME}` in
         values and undoes backslash escapes; without it both are plain text.
 
@@ -212,8 +232,22 @@ class SessionConfig:
         # Only here: a session that is made in code needs no reader of files.
         from fixlab.session import cfg
 
-        drafts = cfg.read(Path(path), profile=profile, environment=environment)
-        return tuple([_session_of(cls, draft) for draft in drafts])
+        sessions: list[CfgSession] = []
+        left_out: list[ConfigError] = []
+        for draft in cfg.read(Path(path), profile=profile, environment=environment):
+            if isinstance(draft, ConfigError):
+                left_out.append(draft)
+                continue
+            try:
+                sessions.append(_session_of(cls, draft))
+            except ConfigError as error:
+                if not draft.optional:
+                    raise
+                left_out.append(error)
+        if not sessions:
+            raise left_out[0]
+        lines = [f"{error}; left out: ContinueInitializationOnError=Y" for error in left_out]
+        return tuple([replace(one, ignored=(*one.ignored, *lines)) for one in sessions])
 
     @property
     def habits(self) -> Profile:
@@ -381,7 +415,7 @@ class SessionConfig:
         if taken:
             raise ConfigError(
                 f"logon_fields may not hold tags {', '.join(map(str, taken))}, which other "
-                f"settings write"
+                f"settings or the session itself write"
             )
 
     def _check_recovery(self) -> None:
@@ -454,9 +488,11 @@ class CfgSession:
     more_hosts: tuple[tuple[str, int], ...]  # initiator: where else, in the file's order
     reconnect_seconds: float  # ReconnectInterval; 30 s as in the engines
     connect_seconds: float | None  # SocketConnectTimeout; None: not said
+    allowed_addresses: tuple[str, ...]  # acceptor: AllowedRemoteAddresses; empty: any
     tls: CfgTls | None  # None: plain TCP
     # FileStorePath and FileLogPath as written: relative ones belong to the working directory.
     store_path: Path | None
+    store_durability: Literal["process", "power"]  # "power": FileStoreSync=Y
     log_path: Path | None
     secret_tags: tuple[int, ...]  # RedactFieldsInLogs, for `redact.hide`
     template: bool  # AcceptorTemplate: a pattern for sessions rather than a session
@@ -485,7 +521,9 @@ def _session_of(cls: type[SessionConfig], draft: Draft) -> CfgSession:
         reconnect_seconds=draft.reconnect_seconds,
         connect_seconds=draft.connect_seconds,
         tls=draft.tls,
+        allowed_addresses=draft.allowed_addresses,
         store_path=draft.store_path,
+        store_durability=draft.store_durability,
         log_path=draft.log_path,
         secret_tags=draft.secret_tags,
         template=draft.template,

@@ -25,7 +25,7 @@ from fixlab.session.transitions import Role, SessionState, Transition, Transitio
 from fixlab.session.validation import check_dictionary, check_supported
 from fixlab.stores.base import Store
 from fixlab.stores.memory import MemoryStore
-from fixlab.wire.framer import Framer, LooseFramer
+from fixlab.wire.framer import Framer, framer_kind
 from fixlab.wire.message import Message
 from fixlab.wire.tags import ADMIN_TYPES, REJECT, TEST_REQUEST
 
@@ -80,6 +80,7 @@ class Core(ABC):
         self._frame_bytes = len(b"8=%b\x019=\x0110=000\x01" % config.begin_string.encode())
         # FRM-13: the peer must be able to take the message's replay, too.
         self._bytes_max = config.message_bytes_max - REPLAY_BYTES
+        self._follows = not config.check_sequence_numbers  # whatever number comes is taken
         self._send_max = self._bytes_max
         self._framer = self._new_framer()
         self._warnings: list[tuple[str, str]] = []  # rule and text of rows still to be written
@@ -127,8 +128,11 @@ class Core(ABC):
         self._sent_reset = False  # own Logon of this connection carried 141=Y
 
     def _new_framer(self) -> Framer:
-        exact = self.config.check_length_and_checksum
-        return (Framer if exact else LooseFramer)(self.config.message_bytes_max)
+        config = self.config
+        kind = framer_kind(
+            check_length=config.check_length_and_checksum, check_checksum=config.check_checksum
+        )
+        return kind(config.message_bytes_max)
 
     def _date_store(self) -> None:
         """A store that was never used begins now; its age decides about a schedule's resets."""
@@ -251,6 +255,8 @@ class Core(ABC):
         state: SessionState | None = None,
     ) -> None:
         """A message was processed and NextNumIn moves to `next_in`, durably."""
+        if self._follows:
+            next_in = max(next_in, self._next_in)  # a late message takes nothing back
         self.store.observed_in(next_in - 1)
         if next_in > self._next_in + 1:
             self._recovery.jumped = rule
@@ -271,6 +277,23 @@ class Core(ABC):
         if self._warnings:
             self._write_warnings(head)
 
+    def _is_due(self, head: Head) -> bool:
+        """Whether a message counts: with the expected number, or with any that is not late."""
+        number = head.number
+        return number == self._next_in or (
+            self._follows and number is not None and number > self._next_in
+        )
+
+    def _warn_of_number(self, head: Head, number: int) -> None:
+        """Where numbers are not checked: a row for one that is not the expected one."""
+        expected = self._next_in
+        if number > expected:
+            missing = f"{expected}" if number == expected + 1 else f"{expected} to {number - 1}"
+            self._warnings.append(("SEQ-05", f"{missing} missing, not asked for"))
+        elif number < expected:
+            rule = "SEQ-04" if head.poss_dup else "SEQ-03"
+            self._warnings.append((rule, f"{expected} expected; processed all the same"))
+
     def _write_warnings(self, head: Head) -> None:
         """Rows for what was wrong with a message that is processed all the same."""
         for rule, text in self._warnings:
@@ -286,6 +309,7 @@ class Core(ABC):
         rule: str,
         *,
         header: bytes = b"",
+        poss_dup: bool = False,
         state: SessionState | None = None,
         begin: int | None = None,
         end: int | None = None,
@@ -299,7 +323,7 @@ class Core(ABC):
         self._note(
             _K.SENT,
             rule,
-            Head(msg_type, number, False, False),
+            Head(msg_type, number, poss_dup, False),
             next_out=number + 1,
             state=state,
             begin=begin,

@@ -59,7 +59,7 @@ class Ending(Core):
 
     def _on_fault(self, head: Head, fault: Fault) -> None:
         """What a broken rule demands. An expected number counts, no other (SEQ-09, REJ-02)."""
-        expected = head.number == self._next_in
+        expected = self._is_due(head)
         # SQR-06, SQR-09, SQR-13: engines never count a rejected SequenceReset.
         counts = (
             expected
@@ -67,7 +67,8 @@ class Ending(Core):
             and not (head.msg_type == SEQUENCE_RESET and fault.rule in ("SQR-06", "SQR-09"))
         )
         if counts:
-            self._count(_K.REJECTED, fault.rule, head, self._next_in + 1, fault.text)
+            assert head.number is not None, "it is due"
+            self._count(_K.REJECTED, fault.rule, head, head.number + 1, fault.text)
         else:
             self._note(
                 _K.REJECTED,
@@ -138,14 +139,14 @@ class Ending(Core):
 
     def _on_logout_sent(self, message: Message, head: Head) -> None:
         """Own Logout is out: replays and the confirmation are all that still happens."""
-        expected = head.number == self._next_in
+        expected = self._is_due(head)
         if check_identity(message, self.config) is not None or head.number is None:
             self._note(_K.IGNORED, "LGO-04", head, text="not this session's")
         elif head.msg_type == LOGOUT:
             # LGO-11: also one that crossed ours on the way is the confirmation.
             text = self._safe(message.get(TEXT) or "")
             if expected:
-                self._count(_K.ACCEPTED, "LGO-03", head, self._next_in + 1, text)
+                self._count(_K.ACCEPTED, "LGO-03", head, head.number + 1, text)
             else:
                 self._note(_K.IGNORED, "LGO-12", head, text=text)
             self._disconnect("LGO-03", "Logout confirmed", clean=True)
@@ -157,9 +158,9 @@ class Ending(Core):
             and self._is_sound(message, head)
         ):
             if head.msg_type in ADMIN_TYPES:
-                self._count(_K.ACCEPTED, "LGO-04", head, self._next_in + 1, "not answered")
+                self._count(_K.ACCEPTED, "LGO-04", head, head.number + 1, "not answered")
             else:
-                self._count(_K.ACCEPTED, "LGO-01", head, self._next_in + 1)
+                self._count(_K.ACCEPTED, "LGO-01", head, head.number + 1)
                 self._events.append(Received(message, head.number, head.poss_dup))
         elif head.number > self._next_in:
             # LGO-04: no ResendRequest any more; the number does not count, so the next Logon
@@ -179,12 +180,13 @@ class Ending(Core):
         )
 
     def _resend_after_logout(self, message: Message, head: Head) -> None:
-        expected = head.number == self._next_in
+        expected = self._is_due(head)
         if check_content(message, head, self.config) is not None:
             self._note(_K.IGNORED, "LGO-04", head, text="invalid range")
             return
         if expected:
-            self._count(_K.ACCEPTED, "LGO-04", head, self._next_in + 1)
+            assert head.number is not None, "it is due"
+            self._count(_K.ACCEPTED, "LGO-04", head, head.number + 1)
         else:
             self._note(_K.IGNORED, "LGO-04", head, text="answered, not counted")
         self._answer_resend(message, head, "LGO-04")

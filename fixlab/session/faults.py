@@ -23,3 +23,9 @@ class Fault(NamedTuple):
     reason: int | None = None  # SessionRejectReason(373)
     ref_tag: int | None = None  # RefTagID(371)
     business: int | None = None  # BusinessRejectReason(380): not a Reject(3) is due (REJ-23)
+
+
+# REJ-15: the session is up, and the application cannot process a message.
+APPLICATION_NOT_AVAILABLE = Fault(
+    "REJ-15", Answer.REJECT, "Application not available", business=4
+)

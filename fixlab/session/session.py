@@ -14,12 +14,13 @@ from fixlab.errors import ConfigError, MessageError, StateError
 from fixlab.session import liveness
 from fixlab.session.admitting import Admitting
 from fixlab.session.core import Output, row
-from fixlab.session.events import Ended, Received, RejectReceived, RoundTrip
-from fixlab.session.faults import Answer, Fault
+from fixlab.session.events import Ended, Event, Received, RejectReceived, RoundTrip
+from fixlab.session.faults import APPLICATION_NOT_AVAILABLE, Answer, Fault
 from fixlab.session.inbound import (
     Head,
     check_content,
     check_header,
+    check_identity,
     is_garbled,
     is_timely,
     read_head,
@@ -41,6 +42,8 @@ from fixlab.wire.tags import (
     LOGOUT,
     MSG_TYPE_NAMES,
     NEW_SEQ_NO,
+    ORIG_SENDING_TIME,
+    POSS_DUP_FLAG,
     REF_SEQ_NUM,
     REJECT,
     RESEND_REQUEST,
@@ -168,6 +171,7 @@ class Session(Admitting):
                 f"test_request(), logout() or reset()"
             )
         header, body = message.sections()
+        repeats = header != b"" and self._repeats(message)
         if self._state is not _ACTIVE or self._replays or self._reset_test is not None:
             if self._resetting:
                 raise StateError(
@@ -175,6 +179,11 @@ class Session(Admitting):
                 )
             self._begin_step(now)
             self._queue(msg_type, header, body)
+            return self._output()
+        if repeats:
+            self._begin_step(now)
+            flagged = message.get(POSS_DUP_FLAG) == "Y"
+            self._send_new(msg_type, body, "PRS-01", header=header, poss_dup=flagged)
             return self._output()
         # Spelled out rather than left to `_send_new`: this is done for every message sent.
         number, next_in = self._next_out, self._next_in
@@ -191,6 +200,20 @@ class Session(Admitting):
         )  # fmt: skip
         output: Output = row(Output, (raw, (), (sent,), None))
         return output
+
+    def _repeats(self, message: Message) -> bool:
+        """PRS-01: whether a message to send says that it is a repeat, though its number is new.
+
+        Who passes messages on may have agreed upon that; otherwise it is a mistake.
+        """
+        if POSS_DUP_FLAG not in message and ORIG_SENDING_TIME not in message:
+            return False
+        if not self.config.allow_poss_dup:
+            raise MessageError(
+                "the session itself writes tags 43 and 122; leave them out of the message's "
+                "fields, or set allow_poss_dup"
+            )
+        return True
 
     def test_request(self, now: int, test_req_id: str | None = None) -> Output:
         """Send TestRequest(1); its answer is a `RoundTrip` event (HBT-08, HBT-11)."""
@@ -290,6 +313,21 @@ class Session(Admitting):
             )
         return self._output()
 
+    def handler_failed(self, event: Event, now: int) -> Output:
+        """The application raised on `event`: do what `config` has for that, if anything.
+
+        With `reject_on_handler_error` a message is refused that was delivered, and counted,
+        already (REJ-15); with `disconnect_on_handler_error` a Logout ends the connection
+        (DSC-02). What the application raised stays on this side.
+        """
+        self._begin_step(now)
+        if self._state is _S.ACTIVE:
+            if self.config.reject_on_handler_error and isinstance(event, Received):
+                self._reject(read_head(event.message), APPLICATION_NOT_AVAILABLE)
+            if self.config.disconnect_on_handler_error:
+                self._fail("DSC-02", APPLICATION_NOT_AVAILABLE.text)
+        return self._output()
+
     # Receiving --------------------------------------------------------------------------
 
     def _deliver_usual(self, data: bytes) -> int:
@@ -354,6 +392,22 @@ class Session(Admitting):
         if self._state is _S.CONNECTED:
             # FRM-08: whoever talks so before a Logon is no FIX peer.
             self._disconnect("FRM-08", f"not FIX before the Logon: {garbled.reason}")
+        elif self.config.reject_garbled and self._state is _S.ACTIVE:
+            self._reject_garbled(garbled)
+
+    def _reject_garbled(self, garbled: Garbled) -> None:
+        """FRM-06 as QuickFIX/J can have it: a message whose number shows is rejected.
+
+        That is one whose end is certain, so not where BodyLength(9) is wrong. A garbled Logon
+        or SequenceReset is ignored all the same: what it would have changed is not to be known.
+        """
+        message = Message.from_wire(garbled.raw)
+        head = read_head(message)
+        ignored = head.number is None or head.msg_type in (LOGON, SEQUENCE_RESET)
+        if ignored or check_identity(message, self.config) is not None:
+            return
+        self._on_fault(head, Fault(garbled.rule, Answer.REJECT, garbled.reason))
+        self._settle()
 
     def _on_message(self, message: Message) -> None:
         head = read_head(message)
@@ -393,6 +447,10 @@ class Session(Admitting):
             self._on_sequence_reset(message, head)  # SEQ-08: its own number does not count
         elif head.msg_type == LOGON and not head.poss_dup:
             self._on_second_logon(message, head)
+        elif self._follows:
+            self._warn_of_number(head, number)
+            self._on_expected(message, head)
+            self._settle()
         elif number < self._next_in:
             self._on_low(message, head)
         elif number > self._next_in:

@@ -259,6 +259,27 @@ class LooseFramer(Framer):
         return len(raw)
 
 
+class UnsummedFramer(Framer):
+    """A framer that looks at no CheckSum(10) (FRM-04 off); the length must be right (FRM-03).
+
+    What the sum says does not matter, but it must be one: three digits, 000 to 255 (FRM-05).
+    """
+
+    __slots__ = ()
+
+    def _wrong_sum(self, raw: bytes, found: list[Message | Garbled]) -> int:
+        found.append(Message.from_wire(raw))
+        self._skipping = False
+        return len(raw)
+
+
+def framer_kind(*, check_length: bool, check_checksum: bool) -> type[Framer]:
+    """The framer that makes these checks; who checks no length checks no sum either."""
+    if not check_length:
+        return LooseFramer
+    return Framer if check_checksum else UnsummedFramer
+
+
 def _no_start(chunk: bytes) -> Garbled:
     """Which rule the first bytes break; the same answer for every split of the stream."""
     # The first byte that cannot belong to a start decides; what comes behind it does not.

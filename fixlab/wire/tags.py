@@ -65,7 +65,8 @@ MSG_TYPE_NAMES: Final = {
 }
 
 # Fields that only the session may write: an application message that brings one is a mistake.
-SESSION_TAGS: Final = frozenset({8, 9, 10, 34, 35, 43, 49, 52, 56, 122})
+# Whether it may bring 43 and 122 is for the session's `allow_poss_dup` to say.
+SESSION_TAGS: Final = frozenset({8, 9, 10, 34, 35, 49, 52, 56})
 
 # All tags of the standard header of any version; they stand before the body (FRM-14).
 # fmt: off

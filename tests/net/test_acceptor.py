@@ -244,3 +244,63 @@ def test_closing_logs_everybody_out() -> None:
         await buy.close()
 
     run(story())
+
+
+def test_dsc_01_an_address_that_is_not_allowed_is_refused_before_it_says_a_word() -> None:
+    async def story() -> None:
+        async with (
+            Acceptor(SELL, allowed_addresses=["10.0.0.0/8", "::1"]) as venue,
+            raw_client(venue.port) as peer,
+        ):
+            assert await peer.closed() == b""
+            (refused,) = venue.refused
+            assert refused.rule == "DSC-01"
+            assert refused.reason == "its address is not among allowed_addresses"
+            assert refused.address.startswith("127.0.0.1:")
+            assert refused.message is None
+            (sell,) = venue.sessions.values()
+            assert (sell.session.next_in, sell.session.next_out) == (1, 1)
+
+    run(story())
+
+
+@pytest.mark.parametrize("word", ["127.0.0.0/8", "127.0.0.1", "localhost"])
+def test_dsc_01_an_address_that_is_allowed_comes_in(word: str) -> None:
+    async def story() -> None:
+        async with (
+            Acceptor(SELL, allowed_addresses=["10.0.0.0/8", word]) as venue,
+            Initiator(BUY, port=venue.port),
+        ):
+            assert venue.refused == ()
+
+    run(story())
+
+
+def test_a_name_without_an_address_keeps_an_acceptor_from_listening() -> None:
+    async def story() -> None:
+        with pytest.raises(ConnectError, match="allowed_addresses: unknown host"):
+            async with Acceptor(SELL, allowed_addresses=["no-such-host.invalid"]):
+                pass
+
+    run(story())
+
+
+def test_lgn_06_lgn_07_a_refusal_shows_the_message_without_its_secrets() -> None:
+    async def story() -> None:
+        async with Acceptor(SELL) as venue, Initiator(BUY, port=venue.port):
+            stranger = SessionConfig(
+                sender_comp_id="EVIL", target_comp_id="SELL", username="me", password="hunter2"
+            )
+            for config in (stranger, BUY):
+                async with raw_client(venue.port) as peer:
+                    peer.writer.write(logon_bytes(config))
+                    await peer.closed()
+            first, second = venue.refused
+            assert (first.rule, second.rule) == ("LGN-06", "LGN-07")
+            assert first.message is not None
+            assert second.message is not None
+            assert (first.message[49], second.message[49]) == ("EVIL", "BUY")
+            assert "hunter2" not in repr(venue.refused)
+            assert "553=me" in repr(first)
+
+    run(story())

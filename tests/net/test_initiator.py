@@ -1,8 +1,11 @@
 """An Initiator against peers that are absent, silent, unfriendly or gone."""
 
 import asyncio
+import re
 import ssl
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +14,7 @@ from fixlab.net import initiator as initiator_module
 from fixlab.net.acceptor import Acceptor
 from fixlab.net.initiator import Initiator
 from fixlab.session.config import SessionConfig
-from fixlab.session.events import Ended, Established, Event
+from fixlab.session.events import Ended, Established, Event, Received, RoundTrip
 from fixlab.session.schedule import Schedule
 from fixlab.session.session import Session
 from fixlab.session.transitions import Role, SessionState
@@ -432,3 +435,110 @@ def test_tls_against_a_plain_peer_is_told() -> None:
 def test_settings_that_cannot_work_are_refused(settings: dict[str, float], found: str) -> None:
     with pytest.raises(ConfigError, match=found):
         Initiator(BUY, **settings)  # type: ignore[arg-type]
+
+
+# Fail-over hosts ------------------------------------------------------------------------------
+
+
+def test_dsc_05_each_host_is_tried_once_in_turn_until_one_logs_on() -> None:
+    async def story() -> None:
+        async with Acceptor(SELL) as venue:
+            dead = free_port()
+            buy = Initiator(
+                BUY, port=dead, more_hosts=[("127.0.0.1", dead), ("127.0.0.1", venue.port)]
+            )
+            async with buy:
+                assert buy.attempts == 3
+                await buy.send(order(1))
+            (sell,) = venue.sessions.values()
+            assert (await sell.next_event(Received)).message[11] == "ORD-1"
+
+    run(story())
+
+
+def test_dsc_05_when_no_host_will_do_each_says_why() -> None:
+    async def story() -> None:
+        async with Acceptor(SELL) as venue:
+            dead = free_port()
+            stranger = replace(BUY, sender_comp_id="EVIL")
+            more = [("no-such-host.invalid", 1), ("127.0.0.1", venue.port)]
+            buy = Initiator(stranger, port=dead, more_hosts=more)
+            with pytest.raises(ConnectError) as caught:
+                async with buy:
+                    pass
+            first, second, third = re.split(r"; (?=127\.0\.0\.1:|no-such)", str(caught.value))
+            assert first.startswith(f"127.0.0.1:{dead}: connection refused")
+            assert second.startswith("no-such-host.invalid:1: unknown host")
+            assert third.startswith(f"127.0.0.1:{venue.port}: ")
+            assert "check BeginString" in third
+            assert buy.reason == str(caught.value)
+            assert buy.attempts == 3
+
+    run(story())
+
+
+def test_dsc_05_a_lost_connection_is_brought_back_at_the_next_host_round_robin() -> None:
+    async def story() -> None:
+        async with raw_server() as one, raw_server() as two:
+            acceptor = Session(SELL, Role.ACCEPTOR)
+            buy = Initiator(
+                BUY,
+                port=one.port,
+                more_hosts=[("127.0.0.1", two.port)],
+                reconnect_seconds=0.01,
+                reconnects_max=4,
+            )
+            asking = asyncio.create_task(buy.connect())
+            for server in (one, two, one, two, one):
+                peer = await server.peers.get()
+                await answer_logon(peer, acceptor)
+                await asking
+                await buy.wait_established()
+                await peer.close()
+                acceptor.disconnected(SystemClock().now())
+                await buy.wait_until(lambda session: session.state is not SessionState.ACTIVE)
+            # And no more of them than one host alone would get.
+            with pytest.raises(ConnectError, match="gave up after 4 attempts to reconnect"):
+                await buy.next_event(RoundTrip)
+            assert buy.attempts == 5
+            assert one.peers.empty()
+            assert two.peers.empty()
+            await buy.close()
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["backup", [("backup",)], ["ab"], [("backup", 0)], [("", 1)], [(1, 2)], [("a", "1")]],
+)
+def test_what_is_no_list_of_hosts_and_ports_is_refused(more: Any) -> None:
+    with pytest.raises(ConfigError, match=r"more_hosts must|port must be 1 to 65535"):
+        Initiator(BUY, port=1, more_hosts=more)
+
+
+def test_the_hosts_and_limits_of_a_cfg_are_an_initiators(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Acceptor(SELL) as venue:
+            path = tmp_path / "fund.cfg"
+            path.write_text(
+                f"[SESSION]\nConnectionType=initiator\nBeginString=FIX.4.4\nSenderCompID=BUY\n"
+                f"TargetCompID=SELL\nHeartBtInt=30\nNonStopSession=Y\n"
+                f"SocketConnectHost=127.0.0.1\nSocketConnectPort={free_port()}\n"
+                f"SocketConnectHost1=127.0.0.1\nSocketConnectPort1={venue.port}\n"
+                f"SocketConnectTimeout=2\n"
+            )
+            (found,) = SessionConfig.from_cfg(path)
+            assert found.host is not None
+            assert found.connect_seconds == 2.0
+            async with Initiator(
+                found.config,
+                host=found.host,
+                port=found.port,
+                more_hosts=found.more_hosts,
+                connect_seconds=found.connect_seconds,
+                reconnect_seconds=found.reconnect_seconds,
+            ) as buy:
+                assert buy.attempts == 2
+
+    run(story())

@@ -702,3 +702,18 @@ def test_without_a_ca_the_system_is_trusted() -> None:
     context = client_context()
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
+
+
+def test_dsc_01_an_address_that_is_not_allowed_sees_no_handshake(files: Files) -> None:
+    async def story() -> None:
+        async with venue(
+            server_context(certificate=files.venue), allowed_addresses=["10.0.0.0/8"]
+        ) as acceptor:
+            # Nor does it matter what the caller says: nobody listens.
+            for hello in (b"", b"\x16\x03\x01 something of a ClientHello"):
+                async with raw_client(acceptor.port) as peer:
+                    peer.writer.write(hello)
+                    assert await peer.closed() == b""
+            assert [refused.rule for refused in acceptor.refused] == ["DSC-01"] * 2
+
+    run(story())

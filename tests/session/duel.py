@@ -90,6 +90,12 @@ def order(begin_string: str, number: int, now: int, *, bad: bool) -> Message:
     return Message("D", fields | {38: 100, 40: "1"})
 
 
+def passed_on(message: Message, now: int) -> Message:
+    """The same message, said to be the repeat of one a minute ago (PRS-01)."""
+    first = format_utc(now - 60 * NANOSECONDS, 0).decode()
+    return Message(message.msg_type, [(43, "Y"), (122, first), *message.fields[1:]])
+
+
 class Duel(Pair):
     """The pair of a scenario, and what must hold of it at every step."""
 
@@ -111,6 +117,8 @@ class Duel(Pair):
         # Numbers of orders that were stored and have not left, and those told as Dropped.
         self.waiting: tuple[set[int], set[int]] = (set(), set())
         self.dropped: tuple[set[int], set[int]] = (set(), set())
+        # Messages on which the application at that end is about to raise.
+        self.raising = [0, 0]
         self.written = [Counter[str](), Counter[str]()]
         self.random = random.Random(0)
 
@@ -160,14 +168,16 @@ class Duel(Pair):
         for row in output.transitions:
             self._check_row(end, row)
         end.session.store.commit()
-        for event in output.events:
-            if isinstance(event, Received):
-                number = int(event.message[11])
-                assert number <= other.sent
-                if self.agrees():
-                    assert not end.got or number > end.got[-1], (who, number, end.got)
-                end.got.append(number)
-                other.owed.discard(number)
+        received = [event for event in output.events if isinstance(event, Received)]
+        for event in received:
+            if event.message.msg_type == "j":
+                continue  # what the other end's application did not take
+            number = int(event.message[11])
+            assert number <= other.sent
+            if self.agrees() and end.session.config.check_sequence_numbers:
+                assert not end.got or number > end.got[-1], (who, number, end.got)
+            end.got.append(number)
+            other.owed.discard(number)
         self._check_written_all(who, output)
         assert end.session.next_in == end.session.store.current_in()
         assert end.session.next_out == end.session.store.peek_out()
@@ -186,6 +196,10 @@ class Duel(Pair):
                 self.step(1 - who, other.session.receive(data, self.now))
             self.step(1 - who, other.session.disconnected(self.now))
             other.link.clear()
+        for event in received:
+            if self.raising[who]:
+                self.raising[who] -= 1
+                self.step(who, end.session.handler_failed(event, self.now))
 
     def _check_recovery(self, session: Session) -> None:
         """No gap is forgotten: it was asked for, or what it waits for is known."""
@@ -224,6 +238,8 @@ class Duel(Pair):
         assert row.next_in == row.next_in_before or row.kind in RAISES_IN, row
         assert row.next_out == row.next_out_before or row.kind in RAISES_OUT, row
         number = row.msg_seq_num
+        if row.next_in > row.next_in_before and not end.session.config.check_sequence_numbers:
+            self._pass_over(who, row)
         if row.kind in (_K.SENT, _K.QUEUED):
             assert number == row.next_out_before == row.next_out - 1
             self._check_sent(row)
@@ -250,6 +266,16 @@ class Duel(Pair):
             self._check_rejected(who, row)
         elif row.kind is _K.GARBLED:
             raise AssertionError(row)
+
+    def _pass_over(self, who: int, row: Transition) -> None:
+        """SEQ-05: end `who` takes what comes, and nothing of what is missing before it."""
+        assert row.msg_seq_num is not None
+        if row.kind is _K.RESET_IN:
+            return
+        for number in range(row.next_in_before, row.msg_seq_num):
+            what = self.numbers[1 - who].get(number)
+            if what is not None:
+                self._lose(1 - who, what, "not asked for")
 
     def _check_sent(self, row: Transition) -> None:
         """Invariant 6: what may be sent in which state."""
@@ -301,7 +327,8 @@ class Duel(Pair):
         ]
         for message, row in zip(found, rows, strict=True):
             self.written[who][message.msg_type] += 1
-            assert (message.get(POSS_DUP_FLAG) == "Y") == (row.kind is not _K.SENT), row
+            flagged = row.kind is not _K.SENT or row.rule == "PRS-01"
+            assert (message.get(POSS_DUP_FLAG) == "Y") == flagged, row
             if row.kind is _K.RESENT:
                 assert message.msg_type not in ADMIN_TYPES - {"3"}
             elif row.kind is _K.SENT and message.msg_type == "D":
@@ -334,6 +361,8 @@ class Duel(Pair):
             end.sent += 1
             me = end.session.config
             message = order(me.begin_string, end.sent, self.now, bad=bool(bad))
+            if me.allow_poss_dup and end.sent % 2:
+                message = passed_on(message, self.now)
             if bad and self._strict(1 - who):
                 self.bad[who].add(end.sent)
             end.owed.add(end.sent)
@@ -352,6 +381,10 @@ class Duel(Pair):
             self._restart(who)
         else:
             self.crashing[who] = how
+
+    def blunder(self, who: int, count: int) -> None:
+        """The application at end `who` raises on the next `count` messages."""
+        self.raising[who] = count
 
     def half_cut(self, who: int) -> None:
         """End `who` sees the connection go; the other does not, and writes into the void."""
@@ -421,6 +454,7 @@ class Duel(Pair):
 
     def heal(self) -> None:
         self.crashing = ["", ""]
+        self.raising = [0, 0]
         for end in self.ends:
             end.loss.clear()
         schedule = self.ends[0].session.config.schedule
@@ -548,6 +582,12 @@ _SHARED: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("check_silence", (True, False)),
     ("check_comp_id", (True, False)),
     ("check_length_and_checksum", (True, False)),
+    ("check_checksum", (True, False)),
+    ("check_sequence_numbers", (True, False)),
+    ("reject_garbled", (True, False)),
+    ("allow_poss_dup", (True, False)),
+    ("reject_on_handler_error", (True, False)),
+    ("disconnect_on_handler_error", (True, False)),
     ("logon_timeout_seconds", (1, 10)),
     ("test_req_id", (None, "TEST")),
 )
@@ -606,6 +646,8 @@ def _draw_own(chance: random.Random, own: dict[str, Any], both: Settings) -> Non
         own.pop("last_processed", None)
     if begin_string == "FIX.4.0":
         own.pop("reset_on_logon", None)
+    if not (own.get("check_checksum", True) and own.get("check_length_and_checksum", True)):
+        own.pop("reject_garbled", None)
     profile = PROFILES[str(own.get("profile", "spec"))]
     if own.get("early_messages", profile.early_messages) == "drop":
         own.pop("resend_range", None)
@@ -633,7 +675,7 @@ def _draw_ops(chance: random.Random, both: Settings) -> tuple[Op, ...]:
     kinds: tuple[str, ...] = (
         ("send",) * 4 + ("lose",) * 2 + ("deliver",) * 2 + ("flow",) * 4
         + ("cut", "half_cut", "connect", "connect", "skip", "duplicate", "test", "logout")
-        + ("tick", "wait", "wait", "jump", "crash")
+        + ("tick", "wait", "wait", "jump", "crash", "blunder")
     )  # fmt: skip
     if plain:
         kinds += ("reset", "reset_to", "lift")

@@ -227,7 +227,15 @@ MAPPED: list[tuple[dict[str, str], dict[str, object]]] = [
         {"timestamp_digits": 6},
     ),
     ({"ValidateLengthAndChecksum": "N"}, {"check_length_and_checksum": False}),
-    ({"ValidateChecksum": "N"}, {"check_length_and_checksum": False}),
+    (
+        {"ValidateChecksum": "N"},
+        {"check_length_and_checksum": True, "check_checksum": False},
+    ),
+    ({"RejectGarbledMessage": "Y"}, {"reject_garbled": True}),
+    ({"AllowPosDup": "Y"}, {"allow_poss_dup": True}),
+    ({"ValidateSequenceNumbers": "N"}, {"check_sequence_numbers": False}),
+    ({"RejectMessageOnUnhandledException": "Y"}, {"reject_on_handler_error": True}),
+    ({"DisconnectOnError": "Y"}, {"disconnect_on_handler_error": True}),
     ({"CheckCompID": "N"}, {"check_comp_id": False}),
     ({"ValidateIncomingMessage": "N"}, {"validation": "off"}),
     ({"RejectInvalidMessage": "N"}, {"validation": "warn"}),
@@ -506,6 +514,94 @@ def test_a_value_that_nothing_uses_is_listed(
     assert re.match(line, found.ignored[0])
 
 
+# A key, a value that asks for what fixlab does, another one, and why that has no effect.
+SETTLED = [
+    ("RefreshOnLogon", "Y", "N", "reads its store"),
+    ("SocketReuseAddress", "Y", "N", "can always be used again"),
+    ("SocketNodelay", "Y", "N", "always leaves at once"),
+    ("SocketTcpNoDelay", "Y", "N", "always leaves at once"),
+    ("LogMessageWhenSessionNotFound", "Y", "N", "always shows the message"),
+    ("IgnorePossDupResendRequests", "Y", "N", "the profile decides"),
+    ("PreserveMessageFieldsOrder", "Y", "N", "the profile decides"),
+    ("Encoding", "ISO-8859-1", "UTF-8", "ISO-8859-1"),
+    ("Encoding", "latin1", "US-ASCII", "ISO-8859-1"),
+    ("Encoding", "iso_8859-1:1987", "Windows-1252", "ISO-8859-1"),
+    ("SocketConnectProtocol", "tcp", "VM_PIPE", "TCP"),
+]
+
+
+@pytest.mark.parametrize(("key", "same", "other", "reason"), SETTLED)
+def test_a_key_that_asks_for_what_is_done_anyway_is_taken(
+    tmp_path: Path, key: str, same: str, other: str, reason: str
+) -> None:
+    assert one(tmp_path, INITIATOR, **{key: same}).ignored == ()
+    assert one(tmp_path, INITIATOR, **{key: same}).config == one(tmp_path, INITIATOR).config
+    (line,) = one(tmp_path, INITIATOR, **{key: other}).ignored
+    assert line.startswith(f"{key} (line 10): known, without effect here: ")
+    assert reason in line
+
+
+def test_seq_14_which_of_these_is_done_anyway_depends_on_the_profile(tmp_path: Path) -> None:
+    for key in ("IgnorePossDupResendRequests", "PreserveMessageFieldsOrder"):
+        assert one(tmp_path, INITIATOR, profile="quickfix", **{key: "N"}).ignored == ()
+        assert len(one(tmp_path, INITIATOR, profile="quickfix", **{key: "Y"}).ignored) == 1
+
+
+def test_an_acceptor_knows_whom_to_let_in_and_how_safely_to_store(tmp_path: Path) -> None:
+    found = one(
+        tmp_path,
+        ACCEPTOR,
+        AllowedRemoteAddresses="10.0.0.0/8, ::1,fund.example",
+        FileStoreSync="Y",
+        FileStorePath="store",
+        SocketAcceptProtocol="TCP",
+    )
+    assert found.allowed_addresses == ("10.0.0.0/8", "::1", "fund.example")
+    assert found.store_durability == "power"
+    assert found.ignored == ()
+    plain = one(tmp_path, ACCEPTOR, FileStoreSync="N", FileStorePath="store")
+    assert (plain.allowed_addresses, plain.store_durability) == ((), "process")
+    (line,) = one(tmp_path, ACCEPTOR, FileStoreSync="Y").ignored
+    assert "there is no FileStorePath" in line
+    buy = one(tmp_path, INITIATOR, AllowedRemoteAddresses="::1", SocketAcceptProtocol="TCP")
+    assert [line.partition(" of no use")[2] for line in buy.ignored] == [" to an initiator"] * 2
+
+
+BROKEN = {
+    "a key": {"HeartBtInt": "abc"},
+    "a missing key": {"SocketConnectHost": ""},
+    "a setting": {"MaxLatency": "0"},
+    "a dictionary": {"DataDictionary": "none.xml"},
+    "the same identity": {"TargetCompID": "ONE"},
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_session_that_cannot_work_is_left_out_when_the_file_asks_for_it(
+    tmp_path: Path, what: str
+) -> None:
+    good, bad = INITIATOR | {"TargetCompID": "ONE"}, INITIATOR | BROKEN[what]
+    text = section(good) + section(bad) + section(INITIATOR | {"TargetCompID": "TWO"})
+    with pytest.raises(ConfigError) as caught:
+        SessionConfig.from_cfg(write(tmp_path, text))
+    asked = "[DEFAULT]\nContinueInitializationOnError=y\n" + text
+    found = SessionConfig.from_cfg(write(tmp_path, asked))
+    assert [one.config.target_comp_id for one in found] == ["ONE", "TWO"]
+    for one_ in found:
+        (line,) = one_.ignored
+        assert "line 12, [SESSION]" in line
+        assert line.endswith("; left out: ContinueInitializationOnError=Y")
+        # Nothing else than without the key, but for the lines, which are two further down.
+        assert re.sub(r"line \d+", "", str(caught.value)) in re.sub(r"line \d+", "", line)
+
+
+def test_where_no_session_can_work_the_first_error_is_told(tmp_path: Path) -> None:
+    bad = INITIATOR | {"ContinueInitializationOnError": "Y", "HeartBtInt": "abc"}
+    text = section(bad) + section(bad | {"HeartBtInt": "x"})
+    with pytest.raises(ConfigError, match="found 'abc', expected a whole number"):
+        SessionConfig.from_cfg(write(tmp_path, text))
+
+
 def test_hdr_13_two_keys_for_a_test_session_agree(tmp_path: Path) -> None:
     message = refused(tmp_path, INITIATOR, TestMessageIndicator="Y", LogonTag="464=N")
     assert "LogonTag" in message
@@ -710,8 +806,20 @@ BAD: list[tuple[dict[str, str], dict[str, str | None], str]] = [
     (
         INITIATOR,
         {"ValidateChecksum": "N", "RejectGarbledMessage": "Y"},
-        "ValidateChecksum (line 10, [SESSION]): found 'N', expected Y, for RejectGarbled",
+        "ValidateChecksum (line 10, [SESSION]), RejectGarbledMessage (line 11, [SESSION]): "
+        "reject_garbled needs check_checksum=True",
     ),
+    (
+        INITIATOR,
+        {"ValidateLengthAndChecksum": "N", "RejectGarbledMessage": "Y"},
+        "reject_garbled needs check_length_and_checksum=True",
+    ),
+    (
+        INITIATOR,
+        {"SocketConnectTimeout": "0"},
+        "SocketConnectTimeout (line 10, [SESSION]): found '0', expected a number of seconds",
+    ),
+    (INITIATOR, {"ContinueInitializationOnError": "?"}, "found '?', expected Y or N"),
     (INITIATOR, {"LogonTag": "141=Y"}, "LogonTag (line 10, [SESSION]): logon_fields may not"),
 ]
 
@@ -933,7 +1041,6 @@ def test_the_file_of_a_desk(tmp_path: Path) -> None:
     assert broker.reconnect_seconds == 15.0
     assert broker.store_path == Path("/var/fix/store")
     assert broker.ignored == (
-        "SocketTcpNoDelay (line 19): known, not applied: transport tuning",
         "ScreenLogShowEvents (line 20): known, not applied: fixlab's journal takes the place "
         "of its log",
         "EnableNextExpectedMsgSeqNum (line 32): known, without effect here: FIX.4.2 lacks "

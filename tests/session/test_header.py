@@ -3,6 +3,7 @@
 import pytest
 
 from fixlab.dictionary import Checks
+from fixlab.errors import ConfigError
 from fixlab.session.events import Received
 from fixlab.session.transitions import Role, SessionState
 from tests.session.script import (
@@ -12,6 +13,7 @@ from tests.session.script import (
     VERSIONS,
     Bench,
     bench,
+    config,
     wire,
 )
 
@@ -174,6 +176,106 @@ def test_frm_03_frm_04_a_wrong_length_or_sum_may_be_forgiven() -> None:
     strict = bench()
     strict.receive_bytes(bad_sum)
     assert strict.rows == ["GARBLED FRM-04"]
+
+
+def test_frm_04_a_wrong_sum_alone_may_be_forgiven() -> None:
+    made = bench(check_checksum=False)
+    bad_sum = wire("35=D|34=2|11=x|").replace(b"11=x", b"11=y")
+    bad_length = wire("35=D|34=3|11=x|").replace(b"\x019=53", b"\x019=50")
+    made.receive_bytes(bad_sum + bad_length)
+    assert made.rows == ["ACCEPTED SEQ-02", "GARBLED FRM-03"]
+    assert made.delivered == [2]
+
+
+# Garbled messages answered ------------------------------------------------------------------
+
+
+def garbled(text: str) -> bytes:
+    """A message whose CheckSum(10) is wrong."""
+    raw = wire(text)
+    return raw[:-7] + b"10=%03d\x01" % ((int(raw[-4:-1]) + 1) % 256)
+
+
+def test_frm_06_a_garbled_message_may_be_answered_and_then_counts() -> None:
+    made = bench(reject_garbled=True)
+    assert made.receive_bytes(garbled("35=D|34=2|11=x|")) == [
+        "GARBLED FRM-04 2/2",
+        "REJECTED FRM-04 3/2",
+        "SENT FRM-04 3/3",
+        "> 35=3|34=2|45=2|58=CheckSum(10) is wrong|372=D|",
+    ]
+    # FRM-06: it still proves nothing about the peer's being alive.
+    made.wait(20)
+    made.receive_bytes(garbled("35=D|34=3|11=x|"))
+    made.tick(20)
+    assert "PROBED HBT-04" in made.rows
+
+
+@pytest.mark.parametrize("number", [1, 7])
+def test_rej_02_a_garbled_message_with_another_number_is_answered_and_not_counted(
+    number: int,
+) -> None:
+    made = bench(reject_garbled=True)
+    made.receive_bytes(garbled(f"35=D|34={number}|11=x|"))
+    assert made.rows == ["GARBLED FRM-04", "REJECTED FRM-04", "SENT FRM-04"]
+    assert made.counters == (2, 3)
+    assert made.session.gap is None
+
+
+def test_seq_07_what_waited_for_a_garbled_message_is_released() -> None:
+    made = bench(reject_garbled=True)
+    made.receive("35=D|34=3|11=y|")
+    made.receive_bytes(garbled("35=D|34=2|11=x|"))
+    assert made.delivered == [3]
+    assert made.session.gap is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        garbled("35=D|11=x|"),  # no number to refer to
+        garbled("35=D|34=x|11=x|"),
+        garbled("35=D|34=2|49=OTHER|11=x|"),  # another session's
+        garbled("35=A|34=2|98=0|108=30|"),
+        garbled("35=4|34=2|123=Y|36=9|"),
+        wire("35=D|34=2|11=x|").replace(b"\x019=53", b"\x019=50"),  # its end is a guess
+        b"junk",
+    ],
+)
+def test_frm_06_other_garbled_input_is_ignored_all_the_same(data: bytes) -> None:
+    made = bench(reject_garbled=True)
+    made.receive_bytes(data)
+    assert [row[:7] for row in made.rows] == ["GARBLED"]
+    assert made.counters == (2, 2)
+
+
+def test_rej_19_a_garbled_reject_counts_and_is_not_rejected() -> None:
+    made = bench(reject_garbled=True)
+    made.receive_bytes(garbled("35=3|34=2|45=1|"))
+    assert made.rows == ["GARBLED FRM-04", "REJECTED FRM-04"]
+    assert made.counters == (3, 2)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_frm_08_nothing_garbled_is_answered_before_the_logon(role: Role) -> None:
+    made = Bench(role, reject_garbled=True)
+    made.connected()
+    made.receive_bytes(garbled("35=A|34=1|98=0|108=30|"))
+    assert made.rows[0] == "GARBLED FRM-04"
+    assert made.sent == []
+
+
+def test_frm_12_a_delimiter_in_a_value_is_answered_where_it_is_garbled() -> None:
+    made = bench(begin_string="FIX.4.2", reject_garbled=True)
+    made.receive("35=D|34=2|58=a|b|")
+    assert made.rows == ["GARBLED FRM-12", "REJECTED FRM-12", "SENT FRM-12"]
+    assert made.counters == (3, 3)
+
+
+@pytest.mark.parametrize("off", ["check_checksum", "check_length_and_checksum"])
+def test_frm_04_who_does_not_look_at_the_sum_rejects_nothing_for_it(off: str) -> None:
+    with pytest.raises(ConfigError, match=f"reject_garbled needs {off}=True, found False"):
+        config(reject_garbled=True, **{off: False})
 
 
 # Times by version ---------------------------------------------------------------------------

@@ -42,15 +42,18 @@ def test_seq_07_whatever_is_lost_comes_back_under_every_setting(
     st.sampled_from(sorted(PROFILES)),
     st.sampled_from(["strict", "warn", "off"]),
     st.booleans(),
+    st.booleans(),
 )
 def test_no_message_raises_under_any_profile_and_validation(
-    stream: list[bytes], profile: str, validation: str, loose: bool
+    stream: list[bytes], profile: str, validation: str, loose: bool, unchecked: bool
 ) -> None:
     made = bench(
         profile=profile,
         dictionary=published("FIX.4.4"),
         validation=validation,
         check_length_and_checksum=not loose,
+        reject_garbled=not loose,
+        check_sequence_numbers=not unchecked,
         last_processed=True,
         supported_types=frozenset({"D", "8"}),
     )
