@@ -54,7 +54,7 @@ CASES = {
     "refuse_logon": Case(
         1.0, "ACCEPTED LGO-10: Logon refused: this session may not log on", ACCEPTOR
     ),
-    "reset_unasked": Case(1.0, "RESET_BOTH LGN-17"),
+    "reset_unasked": Case(1.0, "ACCEPTED LGN-09: 141=Y was not asked for", ACCEPTOR),
     "reset_not_echoed": Case(
         1.0,
         "ACCEPTED LGN-09: 141=Y was not repeated",
