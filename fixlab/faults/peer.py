@@ -19,7 +19,7 @@ from fixlab.faults.draft import (
     with_bad_body_length,
     with_bad_check_sum,
 )
-from fixlab.faults.plan import PeerFaults, Strike, When
+from fixlab.faults.plan import NO_FAULTS, PeerFaults, Strike, When
 from fixlab.faults.rewriting import (
     ANSWERS,
     NEW,
@@ -89,7 +89,8 @@ class FaultyPeer:
     """What one session sends and gets, as a broken engine would have it.
 
     Parameters: `faults`, and `dice` that decide on them. Without faults every byte passes as it
-    is, and `changes_sent`, `changes_received` and `acts` say that there is no need to ask.
+    is, until messages are to be lost by hand; `changes_sent`, `changes_received` and `acts` say
+    whether there is a need to ask.
 
     Whoever drives the session does these things:
 
@@ -103,8 +104,8 @@ class FaultyPeer:
       leaves: it gives its number to another message of this engine.
     """
 
-    def __init__(self, faults: PeerFaults, dice: Dice) -> None:
-        self._dice = dice
+    def __init__(self, faults: PeerFaults = NO_FAULTS.peer, dice: Dice | None = None) -> None:
+        self._dice = dice or Dice(0, "", "peer")
         self._newest = self._newest_in = 0  # MsgSeqNum(34) of the last new message, each way
         self._skip_asked = self._skip_owed = 0
         self._errands_made = 0

@@ -349,10 +349,6 @@ def test_what_is_garbled_comes_through_as_it_is() -> None:
 # Losing by hand ---------------------------------------------------------------------------
 
 
-def peer() -> FaultyPeer:
-    return FaultyPeer(PeerFaults(), Dice(0, "x", "peer"))
-
-
 def stream(*numbers: int, more: str = "") -> bytes:
     return b"".join(wire(f"35=D|34={number}|{more}11=A|") for number in numbers)
 
@@ -362,7 +358,7 @@ def numbers(data: bytes) -> list[int | None]:
 
 
 def test_nothing_is_lost_by_default() -> None:
-    loss = peer()
+    loss = FaultyPeer()
     assert not loss.changes_sent
     assert loss.outgoing(stream(1, 2)) == stream(1, 2)
     assert loss.outgoing(b"") == b""
@@ -370,7 +366,7 @@ def test_nothing_is_lost_by_default() -> None:
 
 
 def test_the_next_messages_are_lost_whatever_they_are() -> None:
-    loss = peer()
+    loss = FaultyPeer()
     loss.lose_next(1)
     loss.lose_next(2)
     assert (loss.pending, loss.changes_sent) == (3, True)
@@ -380,7 +376,7 @@ def test_the_next_messages_are_lost_whatever_they_are() -> None:
 
 
 def test_chosen_numbers_are_lost_once_and_their_replay_gets_through() -> None:
-    loss = peer()
+    loss = FaultyPeer()
     loss.lose_numbers([2, 4, 9])
     assert numbers(loss.outgoing(stream(1, 2, 3, 4))) == [1, 3]
     assert loss.pending == 1
@@ -392,7 +388,7 @@ def test_chosen_numbers_are_lost_once_and_their_replay_gets_through() -> None:
 
 
 def test_healing_calls_off_what_was_still_to_be_lost() -> None:
-    loss = peer()
+    loss = FaultyPeer()
     loss.lose_next(5)
     loss.lose_numbers([1])
     loss.heal()
@@ -401,7 +397,7 @@ def test_healing_calls_off_what_was_still_to_be_lost() -> None:
 
 
 def test_a_number_that_is_lost_does_not_use_up_the_next_ones() -> None:
-    loss = peer()
+    loss = FaultyPeer()
     loss.lose_numbers([2])
     loss.lose_next(1)
     assert numbers(loss.outgoing(stream(2, 3, 4))) == [4]
@@ -409,13 +405,13 @@ def test_a_number_that_is_lost_does_not_use_up_the_next_ones() -> None:
 
 def test_a_negative_count_is_a_mistake() -> None:
     with pytest.raises(ConfigError, match="cannot lose -1 messages"):
-        peer().lose_next(-1)
+        FaultyPeer().lose_next(-1)
 
 
 def test_it_takes_what_a_session_writes() -> None:
     made = bench()
     made.send("35=B|95=3|96=a\x01b|")
-    loss = peer()
+    loss = FaultyPeer()
     loss.lose_numbers([2])
     assert loss.outgoing(made.output.data) == b""
 
