@@ -54,6 +54,7 @@ CASES = {
     "refuse_logon": Case(
         1.0, "ACCEPTED LGO-10: Logon refused: this session may not log on", ACCEPTOR
     ),
+    "request_before_logon": Case(1.0, "REJECTED LGN-03", ACCEPTOR),
     "reset_unasked": Case(1.0, "ACCEPTED LGN-09: 141=Y was not asked for", ACCEPTOR),
     "reset_not_echoed": Case(
         1.0,
@@ -238,6 +239,20 @@ def test_a_skip_uses_up_one_to_three_numbers() -> None:
         assert numbers[2] == numbers[1] + 1
         assert duo.honest.delivered == ["L2", "A", "B"]
     assert used == {1, 2, 3}
+
+
+def test_numbers_can_be_skipped_before_the_very_first_message() -> None:
+    for role in Role:
+        duo = Duo(PeerFaults(skip=[1]), role=role).logon()
+        assert 2 <= int(duo.liar.left[0][34]) <= 4
+        assert duo.honest.session.gap is None
+
+
+def test_a_request_before_the_logon_is_an_answer_s_only() -> None:
+    asks = Duo(PeerFaults(request_before_logon=1.0)).logon()
+    assert [m.msg_type for m in asks.liar.left] == ["A"]
+    answers = Duo(PeerFaults(request_before_logon=1.0), role=Role.ACCEPTOR).logon()
+    assert [(m.msg_type, m[34]) for m in answers.liar.left[:2]] == [("2", "2"), ("A", "1")]
 
 
 def test_the_clock_is_wrong_in_both_times_and_nothing_else_changes() -> None:
