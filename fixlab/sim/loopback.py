@@ -13,8 +13,8 @@ from random import Random
 
 from fixlab import times
 from fixlab.errors import ConfigError, StateError, StoreError
+from fixlab.faults import FaultyPeer
 from fixlab.journal import Journal
-from fixlab.loss import Loss
 from fixlab.session.config import SessionConfig
 from fixlab.session.core import Output
 from fixlab.session.events import Event, Received
@@ -43,7 +43,7 @@ class Endpoint:
         self._outbox: list[bytes] = []
         self._busy = False  # a step of this end is being handed over
         self.session = session
-        self.loss = Loss()
+        self.loss = FaultyPeer()
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] | None = None  # may call send()
 
@@ -51,6 +51,11 @@ class Endpoint:
     def id(self) -> str:
         """The session's name seen from this end, such as `FIX.4.4:BUY->SELL`."""
         return self.session.id
+
+    @property
+    def to_lose(self) -> int:
+        """Messages that this end is still to lose."""
+        return self.loss.pending
 
     @property
     def received(self) -> list[Message]:
@@ -112,7 +117,7 @@ class Endpoint:
             raise
         data, self._outbox = b"".join(self._outbox), []
         now = self._lab.clock.now()
-        wire = self.loss.pass_on(data)
+        wire = self.loss.outgoing(data)
         if wire:
             self._link.write(wire, now)
         if output.disconnect is not None:
@@ -279,7 +284,7 @@ class Loopback:
         Raises `StateError` when they cannot, naming the reason.
         """
         for end in self._ends.values():
-            end.loss.clear()
+            end.loss.heal()
         for _ in range(_HEAL_TRIES):
             self.logon()
             for end in self._ends.values():
