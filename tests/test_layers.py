@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "frames": (*LAYER_0, "session.transitions"),
     "journal": (*LAYER_0, "session.transitions", "frames"),
     "loss": (*LAYER_2, "session", "frames"),
-    "faults": LAYER_2,
+    "faults": (*LAYER_2, "session"),
     "sim": LAYER_4,
     "net": LAYER_4,
     "logs": (*LAYER_0, "wire.tags", "frames"),
