@@ -13,7 +13,7 @@ class Arrival(NamedTuple):
     """A piece of the stream and when it arrives; None is the end of the stream."""
 
     time: int
-    data: bytes | None
+    data: bytes | None  # b"": the connection breaks, and both ends notice
 
 
 class Link:
@@ -46,6 +46,10 @@ class Link:
     def close(self, now: int) -> None:
         """End the stream behind what is in flight."""
         self._in_flight.append(Arrival(self._arrival(now), None))
+
+    def sever(self, now: int) -> None:
+        """The connection breaks behind what is in flight."""
+        self._in_flight.append(Arrival(self._arrival(now), b""))
 
     def take(self) -> Arrival:
         """The next arrival, taken off the link."""

@@ -7,6 +7,7 @@ calls give the same frame, byte for byte.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from math import inf
 from random import Random
 from typing import TYPE_CHECKING
@@ -17,14 +18,12 @@ from fixlab.faults import Faults
 from fixlab.redact import mask
 from fixlab.session.config import SessionConfig
 from fixlab.session.core import Output
-from fixlab.session.session import Session
 from fixlab.session.transitions import Role, SessionState, Transition, TransitionKind
 from fixlab.sim import fates
 from fixlab.sim.checkers import Checkers
 from fixlab.sim.endpoint import Endpoint
 from fixlab.sim.link import Link
 from fixlab.stores.base import Store
-from fixlab.stores.memory import MemoryStore
 from fixlab.times import VirtualClock
 
 if TYPE_CHECKING:
@@ -113,15 +112,28 @@ class Loopback:
         self._ended: Transition | None = None
         self._dead = False  # the line is dead, and at least one end does not know
         self._healing_seconds = 0.0
+        self._refusal = ""  # why the last connection of a healing did not come up
         # Each link draws from a stream of its own, so that traffic one way never changes the
         # other way's delays.
         links = [
             Link(Random(f"{seed}/link/{role}"), delay_seconds=delay_seconds) for role in Role
         ]
-        initiator = Session(config, Role.INITIATOR, initiator_store or MemoryStore())
-        acceptor = Session(acceptor_config, Role.ACCEPTOR, acceptor_store or MemoryStore())
-        self.initiator = Endpoint(self, initiator, links[0], initiator_faults)
-        self.acceptor = Endpoint(self, acceptor, links[1], acceptor_faults)
+        self.initiator = Endpoint(
+            self,
+            config,
+            Role.INITIATOR,
+            store=initiator_store,
+            link=links[0],
+            faults=initiator_faults,
+        )
+        self.acceptor = Endpoint(
+            self,
+            acceptor_config,
+            Role.ACCEPTOR,
+            store=acceptor_store,
+            link=links[1],
+            faults=acceptor_faults,
+        )
         self._ends = {Role.INITIATOR: self.initiator, Role.ACCEPTOR: self.acceptor}
         self._directions = ((self.initiator, self.acceptor), (self.acceptor, self.initiator))
         self._checkers = Checkers(self) if check else None
@@ -147,10 +159,13 @@ class Loopback:
         now = self.clock.now()
         for end in self._ends.values():
             end._link.cut()  # a new connection: nothing of the one before it arrives on it
+            if end._broken is not None:
+                end._broken.connected()
         self._dead = False
         self._cause = self._ended = None
-        self.acceptor._apply(self.acceptor.session.connected(now))
-        self.initiator._apply(self.initiator.session.connected(now))
+        for end in (self.acceptor, self.initiator):
+            end._before_step()
+            end._input(partial(end.session.connected, now))
 
     def run(self, *, seconds: float) -> None:
         """Let virtual time pass, jumping from one thing that happens to the next."""
@@ -184,7 +199,7 @@ class Loopback:
         for end in self._ends.values():
             end._link.cut()
         for end in self._ends.values():
-            end._apply(end.session.disconnected(now))
+            end._lost(now)
 
     def half_open(self, *, noticed_by: str | None = None) -> None:
         """The line is dead: nothing arrives any more, and at most one end is told.
@@ -196,7 +211,7 @@ class Loopback:
         for end in self._ends.values():
             end._link.cut()
         if known is not None:
-            known._apply(known.session.disconnected(self.clock.now()))
+            known._lost(self.clock.now())
 
     def crash(self, who: str) -> None:
         """Kill one end: it restarts from its store's last commit; the connection is lost."""
@@ -209,7 +224,7 @@ class Loopback:
             if end is killed:
                 end._die(now)
             else:
-                end._apply(end.session.disconnected(now))
+                end._lost(now)
 
     def heal(self) -> None:
         """Nothing fails any more: reconnect, recover, and check that both ends agree.
@@ -219,23 +234,25 @@ class Loopback:
         began = self.clock.now()
         for end in self._ends.values():
             end.loss.clear()
+            if end._broken is not None:
+                end._broken.heal()
         if self._dead:
             self.cut()
         self._await_window()
         checkers = self._checkers
         before = checkers.written() if checkers is not None else {}
-        tries = 0
+        tries, self._refusal = 0, ""
         while tries < _HEAL_TRIES + self._behind():
             tries += 1
             if self._heal_once():
                 break
         agreed = self._agree()
         self._healing_seconds = (self.clock.now() - began) / times.NANOSECONDS
-        why = "" if agreed else self._last_reason()
+        why = "" if agreed else self._refusal or self._last_reason()
         if checkers is not None:
             checkers.healed(before, tries, agreed=agreed, why=why)
         if not agreed:
-            raise StateError(f"the two ends do not agree: {why}")
+            raise StateError(self._refusal or f"the two ends do not agree: {why}")
 
     def fates(self) -> pd.DataFrame:
         """What became of each application message sent so far: a frame of schema `fates`."""
@@ -254,10 +271,12 @@ class Loopback:
         """One connection of a healing; whether both ends agree now."""
         try:
             self.logon()
-        except StateError:
+        except StateError as error:
+            self._refusal = str(error)
             if not self._both(SessionState.DISCONNECTED):
                 self.cut()
             return False
+        self._refusal = ""
         for _ in range(_PROBES):
             for end in self._ends.values():
                 if end.session.state is SessionState.ACTIVE:
@@ -310,6 +329,9 @@ class Loopback:
             arrival = sender._link.next_arrival
             if arrival is not None and arrival <= due and receiver._busy_until <= due:
                 data = sender._link.take().data
+                if data == b"":
+                    self.cut()
+                    return
                 if receiver.session.state is SessionState.DISCONNECTED or self._dead:
                     return  # it has closed, or nothing arrives: nobody reads this any more
                 receiver._arrive(data, due)
