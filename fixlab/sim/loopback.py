@@ -296,6 +296,11 @@ class Loopback:
         ahead = max(one.next_in - two.next_out, two.next_in - one.next_out, 0)
         return ahead if ahead <= _CATCH_UP_MAX else 0
 
+    def _apart(self) -> bool:
+        """Whether an end counts beyond all that the other one will send next."""
+        one, two = self.initiator.session, self.acceptor.session
+        return one.next_in > two.next_out or two.next_in > one.next_out
+
     def _await_window(self) -> None:
         """Outside of the schedule, or shortly before its end, let time pass to the next one."""
         now = self.clock.now()
