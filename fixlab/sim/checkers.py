@@ -135,9 +135,8 @@ class Checkers:
     def store_failed(self, role: Role) -> None:
         """A commit failed or was lost: the end starts again from what its store has."""
         watch = self._watches[role]
-        watch.last = None
         watch.forgiven = True
-        watch.covered.clear()
+        self._forget_connection(watch)
 
     def restarted(self, end: Endpoint, numbers: tuple[int, int] | None) -> None:
         """The process of `end` has died and come back; `numbers` are what must be there."""
@@ -146,10 +145,15 @@ class Checkers:
         found = (session.next_in, session.next_out)
         if numbers is not None and found != numbers:
             self._fail("crash", end, None, f"came back with {found}, committed were {numbers}")
-        watch.last = None
         watch.forgiven = watch.forgiven or end._lost_numbers
-        watch.covered.clear()
+        self._forget_connection(watch)
         watch.number = min(watch.number, session.next_out - 1)
+
+    def _forget_connection(self, watch: _Watch) -> None:
+        """The connection ended in a step that was not committed, or in no step at all."""
+        watch.last = watch.asked = watch.pulse = watch.probed_at = None
+        watch.asks = 0
+        watch.covered.clear()
 
     def step(self, end: Endpoint, output: Output, *, received: bool) -> None:
         """One input to the session of `end` was carried out and committed."""
@@ -323,7 +327,8 @@ class Checkers:
             known = timed or row.rule in _REFUSALS
             known = known or self.refused() or not self.agrees()
         else:
-            known = timed
+            # LGN-02, LGN-03: the Logon before it was lost.
+            known = timed or (row.rule in ("LGN-02", "LGN-03") and peer.loss.lost > 0)
         if not known:
             self._fail("inbound", end, row, "nothing is wrong with what the peer sends")
 
@@ -515,6 +520,8 @@ class Checkers:
         next_in, next_out = session.next_in, session.next_out
         store = session.store
         last = watch.last
+        if last is None and session._state is _S.DISCONNECTED:
+            return  # after a commit that failed it reads the store when it next needs to
         if (
             next_in != store.current_in()
             or next_out != store.peek_out()
@@ -552,7 +559,7 @@ class Checkers:
                 self._fail("timers", end, watch.last, f"still {session.state}, {limit} is over")
             return
         pulse = watch.pulse
-        if session._state is not _S.ACTIVE or pulse is None:
+        if session._state is not _S.ACTIVE or pulse is None or now <= watch.entered:
             return
         if pulse.interval:
             if now > watch.sent_at + pulse.beat_after:

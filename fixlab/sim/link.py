@@ -61,6 +61,11 @@ class Link:
         self._in_flight.clear()
         return lost
 
+    def restart(self) -> None:
+        """A new connection: what was late on the one before it delays nothing on this one."""
+        self.cut()
+        self._last = 0
+
     def _arrival(self, now: int) -> int:
         delay = max(1, self._delay * self._random.randint(5, 15) // 10)
         self._last = max(self._last, now + delay)

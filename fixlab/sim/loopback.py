@@ -161,6 +161,7 @@ class Loopback:
             end._link.cut()  # a new connection: nothing of the one before it arrives on it
             if end._broken is not None:
                 end._broken.connected()
+                end._link.restart()
         self._dead = False
         self._cause = self._ended = None
         for end in (self.acceptor, self.initiator):
