@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, assert_never
 
 from fixlab import redact, times
+from fixlab.cli import _misbehave
 from fixlab.cli._accept_plan import Plan, plan_of
 from fixlab.errors import FixLabError
+from fixlab.faults.plan import Strike
 from fixlab.journal import Journal
 from fixlab.net.acceptor import Acceptor, Refused
 from fixlab.net.rows import numbers, short, told
@@ -38,8 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Listen until SIGTERM or Ctrl-C, then log out of all sessions; returns 0.
 
     2, with one line on stderr, when it cannot listen: the port is taken, a file is missing, a
-    setting makes no sense.
+    setting makes no sense. `--misbehave help` only lists the faults.
     """
+    if arguments.misbehave == "help":
+        print(_misbehave.help_text())
+        return 0
     try:
         plan = plan_of(arguments)
         acceptor, voice = _prepare(plan, echo=arguments.echo)
@@ -61,6 +66,9 @@ def _prepare(plan: Plan, *, echo: bool) -> tuple[Acceptor, Voice]:
         on_event=voice.on_event,
         on_refused=voice.on_refused,
         tls=plan.tls,
+        faults=plan.faults,
+        seed=plan.seed,
+        on_strike=voice.on_strike,
     )
     voice.acceptor = acceptor
     return acceptor, voice
@@ -167,6 +175,10 @@ class Voice:
         what = told(row)
         if what:
             self.say(f"{row.session} {what}")
+
+    def on_strike(self, session_id: str, strike: Strike) -> None:
+        """A fault that was asked for has happened."""
+        self.say(f"{session_id} on purpose: {_misbehave.told(strike)}")
 
     def on_refused(self, refused: Refused) -> None:
         self.say(f"refused {refused.address}: {refused.reason} ({refused.rule})")

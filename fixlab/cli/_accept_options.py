@@ -49,6 +49,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep all messages and events there, in log files as QuickFIX names them",
     )
     add("--echo", action="store_true", help="send each application message back")
+    add(
+        "--misbehave",
+        metavar="FAULTS",
+        help=(
+            "break the rules on purpose, to see what the other side makes of it, such as "
+            "drop=0.05,no-orig-sending-time; `--misbehave help` lists all faults"
+        ),
+    )
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="decides on the chances of --misbehave (default: 0)",
+    )
     add("--tls-cert", type=Path, metavar="PEM", help="listen inside TLS, with this certificate")
     add("--tls-key", type=Path, metavar="PEM", help="its key, when that is another file")
     add("--tls-client-ca", type=Path, metavar="PEM", help="demand a certificate that it signed")

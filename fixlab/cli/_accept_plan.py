@@ -13,8 +13,10 @@ from urllib.parse import quote
 
 from fixlab import redact
 from fixlab.cli._accept_options import PORT
+from fixlab.cli._misbehave import faults_of
 from fixlab.dictionary import Dictionary
 from fixlab.errors import ConfigError
+from fixlab.faults.plan import NO_FAULTS, Faults
 from fixlab.net.acceptor import template
 from fixlab.net.caller import Approve, Caller
 from fixlab.net.tls import server_context
@@ -45,10 +47,21 @@ class Plan(NamedTuple):
     tls: ssl.SSLContext | None
     whom: str  # for the first line
     notes: tuple[str, ...]  # to be said before it listens
+    faults: Faults = NO_FAULTS
+    seed: int = 0  # decides on their chances
 
 
 def plan_of(arguments: argparse.Namespace) -> Plan:
     """Raises `FixLabError` or `OSError` for what cannot work, in a line that says why."""
+    if arguments.misbehave is None:
+        return _plan_of(arguments)
+    faults, seed = faults_of(arguments.misbehave), arguments.seed
+    plan = _plan_of(arguments)
+    note = f"misbehaving on purpose: {arguments.misbehave}, seed {seed}"
+    return plan._replace(faults=faults, seed=seed, notes=(*plan.notes, note))
+
+
+def _plan_of(arguments: argparse.Namespace) -> Plan:
     settings: dict[str, Any] = {}
     if arguments.dictionary is not None:
         first, *rest = arguments.dictionary

@@ -241,3 +241,6 @@ class Faults:
             if getattr(self, each.name) != each.default
         ]
         return f"Faults({', '.join(told)})"
+
+
+NO_FAULTS = Faults()

@@ -13,6 +13,8 @@ from types import MappingProxyType, TracebackType
 from typing import NamedTuple, Self
 
 from fixlab.errors import ConfigError, ConnectError, FixLabError, StateError
+from fixlab.faults.end import FaultyEnd
+from fixlab.faults.plan import NO_FAULTS, Faults, Strike
 from fixlab.journal import Journal
 from fixlab.net._arguments import check_port, check_tls
 from fixlab.net.caller import Admit, Approve, Caller, Incoming, shown, template
@@ -96,7 +98,10 @@ class Acceptor:
     called with each `Refused`; `tls`, a server's `ssl.SSLContext`, see
     `fixlab.net.tls.server_context()`; `tls_identities`, for each CompID of a caller the names
     or fingerprints that its certificate must have one of (TLS-03): whoever shows another, or
-    calls itself otherwise, is refused like a stranger.
+    calls itself otherwise, is refused like a stranger; `faults`, what goes wrong at each
+    session on purpose, to test its peer with, and the `seed` that decides on their chances, for
+    each session by itself (see `Driver.struck`); `on_strike`, called with `Session.id` and each
+    `Strike`.
 
     **Who may log on.** A caller is known by the BeginString(8) and CompIDs of its first
     message. For one that no configured session fits, `approve` is asked: it returns the
@@ -133,6 +138,9 @@ class Acceptor:
         tls_identities: Mapping[str, str | Iterable[str]] | None = None,
         anonymous_max: int | None = None,
         sessions_max: int = 1_000,
+        faults: Faults = NO_FAULTS,
+        seed: int = 0,
+        on_strike: Callable[[str, Strike], object] | None = None,
         clock: Clock | None = None,
         events_max: int = 10_000,
         write_bytes_max: int = 1 << 26,
@@ -145,7 +153,9 @@ class Acceptor:
         _check(known, store, approve, port)
         check_tls(tls, "server_context()")
         _check_limits(anonymous_max=anonymous_max, sessions_max=sessions_max)
-        _check_hooks(approve=approve, admit=admit, on_refused=on_refused)
+        _check_hooks(approve=approve, admit=admit, on_refused=on_refused, on_strike=on_strike)
+        FaultyEnd(faults, seed=seed, end="")  # to say at once what is wrong with them
+        self._faults, self._seed, self._on_strike = faults, seed, on_strike
         if tls_identities is not None and (tls is None or not tls.verify_mode):
             raise ConfigError(
                 "tls_identities needs certificates of the callers; give "
@@ -196,14 +206,16 @@ class Acceptor:
         store = self._store
         kept = store if store is None or isinstance(store, Store) else store(config)
         told = self._on_event
+        faulty = self._faulty(config)
         try:
             admit = None if self._admit is None else partial(self._ask, config.session_id)
-            session = Session(config, Role.ACCEPTOR, kept, admit=admit)
+            session = Session(config, Role.ACCEPTOR, faulty.store(kept), admit=admit)
             log_path = self._log_path
             driver = self._driver_settings(
                 session,
                 log_path=log_path(config) if callable(log_path) else log_path,
                 on_event=None if told is None else partial(told, session.id),
+                faulty=faulty,
             )
         except BaseException:
             if kept is not None:
@@ -211,6 +223,19 @@ class Acceptor:
             raise
         self._sessions[session.id] = self._by_key[_key(config)] = driver
         return driver
+
+    def _faulty(self, config: SessionConfig) -> FaultyEnd:
+        session_id = config.session_id
+
+        def note(strike: Strike) -> None:
+            assert self._on_strike is not None
+            try:
+                self._on_strike(session_id, strike)
+            except Exception as error:  # noqa: BLE001
+                self._report(error, f"{session_id}: on_strike raised")
+
+        hook = None if self._on_strike is None else note
+        return FaultyEnd(self._faults, seed=self._seed, end=session_id, on_strike=hook)
 
     @property
     def port(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from fixlab import redact
 from fixlab.errors import ConfigError
-from fixlab.net.connection import Connection, no_delay
+from fixlab.net.connection import no_delay
 from fixlab.net.driver import Driver
 from fixlab.net.tls import Handshake, identities
 from fixlab.session.config import BEGIN_STRINGS, SessionConfig
@@ -194,7 +194,7 @@ class Incoming(asyncio.Protocol):
         self._leave()
         transport = self._transport
         assert transport is not None
-        connection = Connection(driver, self._loop)
+        connection = driver.new_connection(self._loop)
         transport.set_protocol(connection)
         connection.take(transport)
         self.gone.set_result(None)

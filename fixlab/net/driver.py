@@ -13,13 +13,16 @@ import inspect
 import os
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar, overload
 
 from fixlab import times
 from fixlab.errors import ConfigError, FixLabError, StateError, StoreError
+from fixlab.faults.end import FaultyEnd
+from fixlab.faults.plan import NO_FAULTS, Strike
 from fixlab.journal import Journal
-from fixlab.loss import Loss
 from fixlab.net.connection import Connection
+from fixlab.net.faulty import FaultyConnection
 from fixlab.net.message_log import MessageLog
 from fixlab.session.core import Output
 from fixlab.session.events import Ended, Event
@@ -62,6 +65,9 @@ class Driver:
     **A log** of its messages and of what happened goes to the folder `log_path`, in the two
     files of C++ QuickFIX, secrets masked; see `MessageLog`. What goes wrong there never touches
     the session: `log.error` keeps it.
+
+    **Faults on purpose** stand between the session and the wire: rows and store tell what the
+    session did, `struck` what was made of it.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class Driver:
         journal: Journal | None = None,
         log_path: str | os.PathLike[str] | None = None,
         on_event: Callable[[Event], object] | None = None,
+        faulty: FaultyEnd | None = None,
         clock: Clock | None = None,
         events_max: int = 10_000,
         write_bytes_max: int = 1 << 26,
@@ -96,7 +103,8 @@ class Driver:
         self._own_clock = clock is None
         self._now = (SystemClock() if clock is None else clock).now
         self._on_event = on_event
-        self._loss = Loss()
+        self._faulty = faulty or FaultyEnd(NO_FAULTS, seed=0, end=session.id)
+        self._peer = self._faulty.peer
 
         self._connection: Connection | None = None
         self._going: set[Connection] = set()  # let go of, not yet closed
@@ -159,14 +167,24 @@ class Driver:
         return self._closed
 
     @property
-    def loss(self) -> Loss:
-        """What takes messages away on purpose; `clear()` calls off what it still takes."""
-        return self._loss
+    def faulty(self) -> FaultyEnd:
+        """What goes wrong here on purpose; its `heal()` calls it off."""
+        return self._faulty
+
+    @property
+    def struck(self) -> tuple[Strike, ...]:
+        """The faults that happened so far, in order, apart from what verbs asked for."""
+        return self._faulty.struck
+
+    @property
+    def to_lose(self) -> int:
+        """Messages that `lose_next()` has still to take away."""
+        return self._peer.pending
 
     @property
     def messages_lost(self) -> int:
         """Messages that `lose_next()` took away so far."""
-        return self._loss.lost
+        return self._peer.lost
 
     @property
     def errors(self) -> tuple[Exception, ...]:
@@ -215,6 +233,8 @@ class Driver:
         if self._failure is not None or self._closed or self._turn_sends >= _UNSENT_MAX:
             self._refuse()
         try:
+            if self._peer.acts:
+                self._skip()
             output = self._session.send(message, self._now())
         except StoreError as error:
             self._fail(error)
@@ -259,7 +279,7 @@ class Driver:
         """Lose the next `count` messages of this side between the session and the wire."""
         if self._failure is None and not self._running:
             self._flush()  # what was sent before is not meant
-        self._loss.lose_next(count)
+        self._peer.lose_next(count)
 
     def cut(self) -> None:
         """Break the connection at once, with a reset: bytes under way are lost both ways."""
@@ -424,6 +444,11 @@ class Driver:
         """The transport in use, or None."""
         return self._connection
 
+    def new_connection(self, loop: asyncio.AbstractEventLoop) -> Connection:
+        """What a transport of this session is given to, with the faults of its link."""
+        link = self._faulty.link
+        return Connection(self, loop) if link is None else FaultyConnection(self, loop, link)
+
     def attach(self, connection: Connection, data: bytes = b"") -> None:
         """Start the session over a new transport; `data` has come over it already."""
         assert self._connection is None, "one connection at a time"
@@ -431,6 +456,7 @@ class Driver:
             connection.let_go(abort=True)
             return
         self._renew_clock()
+        self._faulty.connected()
         self._connection = connection
         self._failure = self._ended = None
         self._turn_open = self._hang_up = False
@@ -448,6 +474,8 @@ class Driver:
         """Bytes came in: one step for each message in them, one commit for all."""
         if self._log is not None:
             self._log.received(data, self._now())
+        if self._peer.changes_received:
+            data = self._peer.incoming(data)
         self._input(self._session.receive, data)
 
     def writable(self) -> None:
@@ -546,6 +574,8 @@ class Driver:
 
     def _act(self, step: Callable[[int], Output]) -> None:
         try:
+            if self._peer.acts:
+                self._skip()
             output = step(self._now())
         except StoreError as error:
             self._fail(error)
@@ -570,6 +600,8 @@ class Driver:
         self._running = True
         try:
             try:
+                if self._peer.acts:
+                    self._skip()
                 output = step(*data, self._now())
             except BaseException:
                 self._undo_step()
@@ -677,15 +709,29 @@ class Driver:
             data = b"".join(self._pending)
             self._pending.clear()
             if connection is not None and data:
-                if self._loss.pending:
-                    data = self._loss.pass_on(data)
+                if self._peer.changes_sent:
+                    data = self._peer.outgoing(data)
                 if self._log is not None:
                     self._log.sent(data, self._now())
                 connection.write(data)
         if self._log is not None:
             self._log.flush()
+        if self._peer.acts and self._connection is not None:
+            for test_req_id in self._peer.errands():
+                self._connection.loop.call_soon(self._errand, self._connection, test_req_id)
         if self._hang_up and self._connection is not None:
             self._end(self._ended.reason if self._ended is not None else "")
+
+    def _skip(self) -> None:
+        """Numbers that a faulty peer uses up before the step that comes."""
+        count = self._peer.skip_before(self._session.next_out)
+        if count:
+            self._run(self._session.skip(count, self._now()))
+
+    def _errand(self, connection: Connection, test_req_id: str) -> None:
+        """A TestRequest that carries what a faulty peer says of its own accord."""
+        if self._connection is connection and self.state is SessionState.ACTIVE:
+            self._input(partial(self._session.test_request, test_req_id=test_req_id))
 
     def _record(self) -> None:
         """What is durable now goes to the journal."""

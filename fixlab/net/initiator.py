@@ -19,6 +19,8 @@ from fixlab.errors import (
     StateError,
     StoreError,
 )
+from fixlab.faults.end import FaultyEnd
+from fixlab.faults.plan import NO_FAULTS, Faults
 from fixlab.journal import Journal
 from fixlab.net._arguments import check_port, check_tls
 from fixlab.net.connection import Connection
@@ -57,7 +59,8 @@ class Initiator(Driver):
     initiator (None: in memory); `journal`, `log_path` and `on_event`, see `Driver`; `tls`, a
     client's `ssl.SSLContext`, see `fixlab.net.tls.client_context()`; `tls_server_name`, the
     name that the server's certificate must be for (None: `host`); `connect_seconds`, the limit
-    for TCP and TLS.
+    for TCP and TLS; `faults`, what goes wrong at this end on purpose, to test the peer with,
+    and the `seed` that decides on their chances (see `struck`).
     """
 
     def __init__(
@@ -76,6 +79,8 @@ class Initiator(Driver):
         reconnect_seconds: float = 5.0,
         reconnects_max: int = 10,
         steady_seconds: float = 30.0,
+        faults: Faults = NO_FAULTS,
+        seed: int = 0,
         clock: Clock | None = None,
         events_max: int = 10_000,
         write_bytes_max: int = 1 << 26,
@@ -95,8 +100,10 @@ class Initiator(Driver):
             raise ConfigError(f"steady_seconds must be at least 0, found {steady_seconds}")
         if tls_server_name is not None:
             _check_server_name(tls_server_name)
+        faulty = FaultyEnd(faults, seed=seed, end=config.session_id)
         super().__init__(
-            Session(config, Role.INITIATOR, store),
+            Session(config, Role.INITIATOR, faulty.store(store)),
+            faulty=faulty,
             journal=journal,
             log_path=log_path,
             on_event=on_event,
@@ -201,7 +208,7 @@ class Initiator(Driver):
         """One connection up to the end of the Logon exchange."""
         self._attempts += 1
         self._connecting = True
-        connection = Connection(self, asyncio.get_running_loop())
+        connection = self.new_connection(asyncio.get_running_loop())
         if self._log is not None:
             self._log.event(f"connecting to {self._host}:{self._port}", self._now())
         try:

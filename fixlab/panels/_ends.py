@@ -10,7 +10,6 @@ import pandas as pd
 
 from fixlab.errors import ConfigError
 from fixlab.journal import Journal
-from fixlab.loss import Loss
 from fixlab.plots.unsent import never_sent
 from fixlab.session.recovery import Gap
 from fixlab.session.session import Session
@@ -171,7 +170,6 @@ def _journal(end: End) -> Journal:
 def _view(end: End) -> EndView:
     session = end.session
     config = session.config
-    loss: Loss | None = getattr(end, "loss", None)
     return EndView(
         id=session.id,
         name=config.sender_comp_id,
@@ -182,7 +180,7 @@ def _view(end: End) -> EndView:
         next_in=session.next_in,
         next_out=session.next_out,
         gap=session.gap,
-        to_lose=0 if loss is None else loss.pending,
+        to_lose=getattr(end, "to_lose", 0),
         connects=connect_of(end) is not None,
         reason=getattr(end, "reason", ""),
         reconnecting=getattr(end, "reconnecting", False),

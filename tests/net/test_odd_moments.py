@@ -328,10 +328,10 @@ def test_what_is_to_be_lost_can_be_seen_and_called_off() -> None:
         async with Acceptor(SELL) as venue, Initiator(BUY, port=venue.port) as buy:
             (sell,) = venue.sessions.values()
             buy.lose_next(3)
-            assert buy.loss.pending == 3
+            assert buy.to_lose == 3
             await buy.send(order(1))
-            assert (buy.loss.pending, buy.messages_lost) == (2, 1)
-            buy.loss.clear()
+            assert (buy.to_lose, buy.messages_lost) == (2, 1)
+            buy.faulty.heal()
             await buy.send(order(2))
             assert ids([await sell.next_event(Received) for _ in range(2)]) == [
                 "ORD-1",
