@@ -1,13 +1,25 @@
 """Simulation: two sessions in one process, on links that can fail, in virtual time.
 
 `Loopback` is for one story at a time; a `Scenario` is such a story as data, `sweep` plays it
-with many seeds, and `shrink` reduces one that fails.
+with many seeds, `shrink` reduces one that fails, and `explain` tells it.
 """
 
 from __future__ import annotations
 
 from fixlab.sim import scenarios
+from fixlab.sim.checkers import INVARIANTS
 from fixlab.sim.loopback import Loopback
 from fixlab.sim.scenario import Outcome, Scenario
+from fixlab.sim.shrinking import explain, shrink
+from fixlab.sim.sweeping import sweep
 
-__all__ = ["Loopback", "Outcome", "Scenario", "scenarios"]
+__all__ = [
+    "INVARIANTS",
+    "Loopback",
+    "Outcome",
+    "Scenario",
+    "explain",
+    "scenarios",
+    "shrink",
+    "sweep",
+]

@@ -111,6 +111,7 @@ class _Watch:
     fresh: bool = True  # no replay was under way then
     written: int = 0  # messages
     received: int = 0
+    stale: bool = False  # its numbers are those of a step that was not committed
     forgiven: bool = False  # its store failed it: it may deliver once more what it delivered
 
 
@@ -132,10 +133,13 @@ class Checkers:
         """Somebody has called for a reset: from now on rows of one are no surprise."""
         self._may_reset = True
 
-    def store_failed(self, role: Role) -> None:
-        """A commit failed or was lost: the end starts again from what its store has."""
-        watch = self._watches[role]
-        watch.forgiven = True
+    def store_failed(self, end: Endpoint, output: Output) -> None:
+        """A commit failed: the end starts again from what its store has; `output` is its end."""
+        watch = self._watches[end.session.role]
+        watch.forgiven = watch.stale = True
+        for row in output.transitions:
+            if row.kind is _K.RESET_BOTH:
+                self._on_reset(end, watch, row)
         self._forget_connection(watch)
 
     def restarted(self, end: Endpoint, numbers: tuple[int, int] | None) -> None:
@@ -195,6 +199,10 @@ class Checkers:
 
     def _check_row(self, end: Endpoint, watch: _Watch, row: Transition) -> None:
         last, watch.last = watch.last, row
+        if row.state is not _S.DISCONNECTED:
+            watch.stale = False
+        elif watch.stale:
+            watch.last = None
         if last is not None and (
             row.state_before is not last.state
             or row.next_in_before != last.next_in
@@ -231,9 +239,8 @@ class Checkers:
     def _on_reset(self, end: Endpoint, watch: _Watch, row: Transition) -> None:
         if row.next_in != 1 or row.next_out not in (1, 2):
             self._fail("counters", end, row, "a reset restarts both numbers at 1")
-        peer = self._peer(end)
-        wanted = self._may_reset or not self._is_correct(peer)
-        if not wanted and end.session.config.schedule is None:
+        correct = all(map(self._is_correct, self._lab._ends.values()))
+        if correct and not self._may_reset and end.session.config.schedule is None:
             self._fail("resets", end, row, "no option, schedule or call wants it")
         # LGN-20: the Logon that is out already counts as number 1.
         watch.number = row.next_out - 1
@@ -520,8 +527,8 @@ class Checkers:
         next_in, next_out = session.next_in, session.next_out
         store = session.store
         last = watch.last
-        if last is None and session._state is _S.DISCONNECTED:
-            return  # after a commit that failed it reads the store when it next needs to
+        if watch.stale:
+            return  # it reads its store when it next needs to
         if (
             next_in != store.current_in()
             or next_out != store.peek_out()
@@ -598,7 +605,8 @@ class Checkers:
         """Whether the two must agree in the end, whatever happens."""
         ends = list(self._lab._ends.values())
         configs = [end.session.config for end in ends]
-        died = any(end._died for end in ends)
+        # And a store that failed may have failed to keep a reset.
+        died = any(end._died or self._watches[end.session.role].forgiven for end in ends)
         if died and any(
             end.session.config.schedule is not None and end.session.store.epoch is None
             for end in ends

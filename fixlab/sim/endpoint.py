@@ -302,7 +302,7 @@ class Endpoint:
         output = self.session.disconnected(now)
         lab._record(output.transitions)
         self.events.extend(output.events)
-        lab._store_failed(self)
+        lab._store_failed(self, output)
         for end in (lab.initiator, lab.acceptor):
             end._link.cut()
             if end is not self and end.session.state is not SessionState.DISCONNECTED:

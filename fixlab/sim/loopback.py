@@ -158,6 +158,9 @@ class Loopback:
         """Begin a connection; nothing has arrived on it yet."""
         now = self.clock.now()
         for end in self._ends.values():
+            if end.session.state is not SessionState.DISCONNECTED:
+                raise StateError(f"{end.id} is {end.session.state}, it still has a connection")
+        for end in self._ends.values():
             end._link.cut()  # a new connection: nothing of the one before it arrives on it
             if end._broken is not None:
                 end._broken.connected()
@@ -404,9 +407,12 @@ class Loopback:
         if self._checkers is not None:
             self._checkers.restarted(end, numbers)
 
-    def _store_failed(self, end: Endpoint) -> None:
+    def _store_failed(self, end: Endpoint, output: Output) -> None:
+        """A commit of `end` failed; `output` is how its connection ended over that."""
         if self._checkers is not None:
-            self._checkers.store_failed(end.session.role)
+            self._checkers.store_failed(end, output)
+        peer = self.acceptor if end is self.initiator else self.initiator
+        self._ledger.follow(end.session, peer.session, output)
 
     def _reset_wanted(self) -> None:
         if self._checkers is not None:
