@@ -426,9 +426,7 @@ RUNS = Schema(
             name="gaps", dtype="int64", unit="gaps", meaning="that were noticed by both ends"
         ),
         Column(name="sent", dtype="int64", unit="messages", meaning="application messages"),
-        Column(
-            name="delivered", dtype="int64", unit="messages", meaning="of these, delivered"
-        ),
+        Column(name="delivered", dtype="int64", unit="messages", meaning="of these, delivered"),
         Column(
             name="lost",
             dtype="int64",

@@ -25,6 +25,7 @@ NAMES = {
     "RULES": "fixlab.rules",
     "Role": "fixlab.session.transitions",
     "SQLiteStore": "fixlab.stores.sqlite",
+    "Scenario": "fixlab.sim.scenario",
     "Schedule": "fixlab.session.schedule",
     "Session": "fixlab.session.session",
     "SessionConfig": "fixlab.session.config",
@@ -35,8 +36,9 @@ NAMES = {
     "VirtualClock": "fixlab.times",
     "explain": "fixlab.dictionary",
     "gaps": "fixlab.analysis",
+    "sweep": "fixlab.sim.sweeping",
 }
-PACKAGES = ("panels", "plots", "stores")
+PACKAGES = ("panels", "plots", "sim", "stores")
 
 
 def exists(module: str) -> bool:

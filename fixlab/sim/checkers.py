@@ -8,7 +8,7 @@ or a store that is broken on purpose changes what may reach a session, never wha
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
@@ -28,7 +28,6 @@ from fixlab.wire.tags import (
     LOGOUT,
     REJECT,
     RESEND_REQUEST,
-    SEQUENCE_RESET,
     TEST_REQUEST,
 )
 
@@ -134,7 +133,7 @@ class Checkers:
         self._may_reset = True
 
     def store_failed(self, end: Endpoint, output: Output) -> None:
-        """A commit failed: the end starts again from what its store has; `output` is its end."""
+        """A commit failed: the end starts again from its store; `output` is how it ended."""
         watch = self._watches[end.session.role]
         watch.forgiven = watch.stale = True
         for row in output.transitions:
@@ -376,27 +375,12 @@ class Checkers:
         for at, row in enumerate(rows):
             if row.kind is not _K.ACCEPTED or row.poss_dup or row.text == "released":
                 continue
-            if row.msg_type == TEST_REQUEST and row.state_before is _S.ACTIVE:
-                if not any(
-                    r.rule == "HBT-03" and r.kind is _K.SENT and r.text == row.text
-                    for r in rows[at + 1 :]
-                ):
-                    self._fail("answers", end, row, "a TestRequest without its Heartbeat")
-            elif row.msg_type == LOGOUT and row.state_before is _S.ACTIVE:
-                if not any(
-                    r.kind is _K.SENT and r.msg_type == LOGOUT for r in rows[at + 1 :]
-                ):
-                    self._fail("answers", end, row, "a Logout without an answer")
-            elif row.msg_type == LOGON and row.state_before is _S.CONNECTED:
-                if not any(r.kind is _K.SENT and r.msg_type == LOGON for r in rows):
-                    self._fail("answers", end, row, "a Logon without an answer")
-            elif row.msg_type == RESEND_REQUEST and row.state_before is _S.ACTIVE:
-                if not end.session.replaying and not any(
-                    r.kind is _K.RESEND_ANSWERED
-                    or (r.kind is _K.SENT and r.msg_type in (LOGOUT, REJECT))
-                    for r in rows[at + 1 :]
-                ):
-                    self._fail("answers", end, row, "a ResendRequest without an answer")
+            wanted = _ANSWERS.get((row.msg_type, row.state_before))
+            if wanted is None or (row.msg_type == RESEND_REQUEST and end.session.replaying):
+                continue
+            behind = rows if row.msg_type == LOGON else rows[at + 1 :]
+            if not any(wanted(row, each) for each in behind):
+                self._fail("answers", end, row, "it is accepted and not answered")
 
     # Bytes ------------------------------------------------------------------------------
 
@@ -450,7 +434,10 @@ class Checkers:
                 watch.originals[row.msg_seq_num] = raw
         elif row.kind is _K.FILL_SENT:
             assert row.end_seq_no is not None, "checked with the row"
-            if b"\x01123=Y\x01" not in raw or b"\x0136=%d\x01" % (row.end_seq_no + 1) not in raw:
+            if (
+                b"\x01123=Y\x01" not in raw
+                or b"\x0136=%d\x01" % (row.end_seq_no + 1) not in raw
+            ):
                 self._fail("replays", end, row, f"written was {raw!r}")
         else:
             self._check_replayed(end, watch, row, raw)
@@ -498,9 +485,9 @@ class Checkers:
                     self._fail("delivery", end, row, f"{watch.delivered} came before it")
                 watch.delivered = max(watch.delivered, event.msg_seq_num)
             self._check_order(end, watch, event, row)
-        for event in output.events:
-            if isinstance(event, Established):
-                watch.pulse = Pulse.of(end.session.config, event.heartbeat_seconds)
+        for each in output.events:
+            if isinstance(each, Established):
+                watch.pulse = Pulse.of(end.session.config, each.heartbeat_seconds)
 
     def _check_order(
         self, end: Endpoint, watch: _Watch, event: Received, row: Transition
@@ -517,9 +504,9 @@ class Checkers:
         sent = order.message
         if any(event.message.values(tag) != sent.values(tag) for tag, _ in sent.fields):
             self._fail("delivery", end, row, f"sent was {sent}, delivered {event.message}")
-        if not (watch.forgiven or peer._lost_numbers) and self.agrees():
-            if order.ordinal <= watch.ordinal:
-                self._fail("delivery", end, row, f"order {watch.ordinal} came before it")
+        sure = not (watch.forgiven or peer._lost_numbers) and self.agrees()
+        if sure and order.ordinal <= watch.ordinal:
+            self._fail("delivery", end, row, f"order {watch.ordinal} came before it")
         watch.ordinal = max(watch.ordinal, order.ordinal)
 
     def _check_numbers(self, end: Endpoint, watch: _Watch) -> None:
@@ -574,9 +561,9 @@ class Checkers:
             if pulse.probe_after is not None:
                 self._check_silence(end, watch, pulse, now)
         wait = config.resend_timeout_seconds
-        if wait is not None and watch.asked and session.gap and not session.replaying:
-            if now > watch.asked_at + times.seconds(wait):
-                self._fail("timers", end, watch.last, "its ResendRequest is overdue")
+        waits = wait is not None and watch.asked and session.gap and not session.replaying
+        if waits and now > watch.asked_at + times.seconds(wait or 0.0):
+            self._fail("timers", end, watch.last, "its ResendRequest is overdue")
         if config.schedule is not None:
             slack = times.seconds(config.logout_timeout_seconds) + _APART_NS
             if not config.schedule.is_open(now) and not config.schedule.is_open(now - slack):
@@ -717,7 +704,8 @@ class Checkers:
         now, last = self._lab.clock.now(), session.next_out - 1
         body = b"7=1\x0116=%d\x01" % peer._compose.infinity
         raw = peer._compose.message(b"2", session.next_in, b"", body, now)
-        output, rows = session.receive(raw, now), []
+        output = session.receive(raw, now)
+        rows: list[Transition] = []
         for _ in range(last + 2):
             rows += output.transitions
             if not session.replaying:
@@ -771,6 +759,30 @@ _STATE_LIMITS: Mapping[SessionState, str] = MappingProxyType(
         _S.CLOSING: "disconnect_wait_seconds",
     }
 )
+
+
+def _says(msg_type: str) -> Callable[[Transition, Transition], bool]:
+    return lambda row, answer: answer.kind is _K.SENT and answer.msg_type == msg_type
+
+
+def _beats_back(row: Transition, answer: Transition) -> bool:
+    """HBT-03: with the same TestReqID(112), which is the text of both rows."""
+    return answer.kind is _K.SENT and answer.rule == "HBT-03" and answer.text == row.text
+
+
+def _serves(row: Transition, answer: Transition) -> bool:
+    return answer.kind is _K.RESEND_ANSWERED or (
+        answer.kind is _K.SENT and answer.msg_type in (LOGOUT, REJECT)
+    )
+
+
+# What an accepted message demands in the same step, by its type and the state it meets.
+_ANSWERS = {
+    (TEST_REQUEST, _S.ACTIVE): _beats_back,
+    (LOGOUT, _S.ACTIVE): _says(LOGOUT),
+    (LOGON, _S.CONNECTED): _says(LOGON),
+    (RESEND_REQUEST, _S.ACTIVE): _serves,
+}
 _BY_KIND = {
     _K.SENT: Checkers._on_sent,
     _K.QUEUED: Checkers._on_sent,

@@ -19,9 +19,9 @@ from fixlab.redact import mask
 from fixlab.session.config import SessionConfig
 from fixlab.session.core import Output
 from fixlab.session.transitions import Role, SessionState, Transition, TransitionKind
-from fixlab.sim import fates
 from fixlab.sim.checkers import Checkers
 from fixlab.sim.endpoint import Endpoint
+from fixlab.sim.fates import Ledger, Verdict, to_frame
 from fixlab.sim.link import Link
 from fixlab.stores.base import Store
 from fixlab.times import VirtualClock
@@ -106,7 +106,7 @@ class Loopback:
         self.clock = VirtualClock(times.parse_start(start))
         self._start = self.clock.now()
         self.journal = journal
-        self._ledger = fates.Ledger()
+        self._ledger = Ledger()
         # The first rows of this connection that tell why it ended: the cause, the end itself.
         self._cause: Transition | None = None
         self._ended: Transition | None = None
@@ -261,7 +261,7 @@ class Loopback:
     def fates(self) -> pd.DataFrame:
         """What became of each application message sent so far: a frame of schema `fates`."""
         names = {role: end.id for role, end in self._ends.items()}
-        return fates.to_frame(self._verdicts(), names)
+        return to_frame(self._verdicts(), names)
 
     # Inside ------------------------------------------------------------------------------
 
@@ -418,7 +418,7 @@ class Loopback:
         if self._checkers is not None:
             self._checkers.reset_wanted()
 
-    def _verdicts(self) -> list[fates.Verdict]:
+    def _verdicts(self) -> list[Verdict]:
         one, two = self.initiator.session, self.acceptor.session
         return [*self._ledger.verdicts(one, two), *self._ledger.verdicts(two, one)]
 

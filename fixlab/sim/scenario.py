@@ -53,7 +53,7 @@ class Outcome(NamedTuple):
 
 
 class _Verb(NamedTuple):
-    """What a step may be: whether it names an end first, the numbers behind it, what it does."""
+    """A step: whether it names an end first, how many numbers follow, what it does."""
 
     of_end: bool
     numbers: int
@@ -222,9 +222,7 @@ def config_code(config: SessionConfig) -> str:
         value = getattr(config, each.name)
         if not each.repr or value == config._default(each):
             continue
-        told.append(
-            f"{each.name}={sorted(value) if isinstance(value, frozenset) else value!r}"
-        )
+        told.append(f"{each.name}={sorted(value) if isinstance(value, frozenset) else value!r}")
     return f"SessionConfig({', '.join(told)})"
 
 
@@ -237,7 +235,9 @@ def _check_step(step: Step) -> None:
         raise ConfigError(f"{step[0]} needs an end, initiator or acceptor, found {step!r}")
     good = all(isinstance(n, int | float) and not isinstance(n, bool) and n >= 0 for n in given)
     if len(given) != verb.numbers or not good:
-        raise ConfigError(f"{step[0]} takes {verb.numbers} numbers of 0 or more, found {step!r}")
+        raise ConfigError(
+            f"{step[0]} takes {verb.numbers} numbers of 0 or more, found {step!r}"
+        )
 
 
 def _do(lab: Loopback, step: Step) -> None:

@@ -75,10 +75,10 @@ def of(
     profiles: Iterable[str] | str = tuple(PROFILES),
     families: Iterable[str] | str = FAMILIES,
 ) -> Mix:
-    """Scenarios of some versions, profiles and families of faults only; a name is a list of one.
+    """Scenarios of some versions, profiles and families of faults only.
 
     Parameters: `versions` such as `FIX.4.2` or `FIX.5.0SP2`; `profiles`, as in
-    `fixlab.session.profiles.PROFILES`; `families`, of `FAMILIES`.
+    `fixlab.session.profiles.PROFILES`; `families`, of `FAMILIES`. A name is a list of one.
     Raises `ConfigError` for an unknown one, and when none is left.
     """
     return Mix(
@@ -238,7 +238,8 @@ class _Draw:
         )  # fmt: skip
         if "calls" in self._mix.families:
             kinds += (
-                *("lose",) * 3, *("cut",) * 2, "half_open", "half_cut", "skip", "crash", "stall",
+                *("lose",) * 3, *("cut",) * 2, "half_open", "half_cut", "skip", "crash",
+                "stall",
             )  # fmt: skip
             if both["begin_string"] != "FIX.4.0" and self._maybe(0.25):
                 kinds += ("reset", "sequence_reset")

@@ -24,7 +24,8 @@ def shrink(
     Faults by chance become exact ones: those that happened, and of these the ones it takes.
     Then steps, faults and settings are left out as long as the invariant stays broken.
 
-    Parameters: `scenario` as for `sweep()`; `seed`, one that fails; `tries_max` bounds the runs.
+    Parameters: `scenario` as for `sweep()`; `seed`, one that fails; `tries_max` bounds the
+    runs that it takes.
     Raises `ConfigError` when the run does not fail.
     """
     made = scenario if isinstance(scenario, Scenario) else scenario(seed)
@@ -117,7 +118,8 @@ class _Shrinking:
             if setting == "profile":
                 smaller = config.imitating(str(default))
             else:
-                smaller = replace(config, **{setting: default})
+                less: dict[str, Any] = {setting: default}
+                smaller = replace(config, **less)
             changed: dict[str, Any] = {end: smaller}
             self._fails(replace(self._best, **changed))
         except ConfigError:
@@ -127,7 +129,7 @@ class _Shrinking:
 def explain(
     scenario: Scenario | Callable[[int], Scenario], seed: int, *, messages_max: int = 40
 ) -> str:
-    """What happened in a run, in plain text: what it broke, the last messages, the last rows."""
+    """A run in plain text: what it broke, its last messages, its last rows."""
     from fixlab.plots import ladder_text  # here: the pictures are above this layer, and heavy
 
     made = scenario if isinstance(scenario, Scenario) else scenario(seed)
