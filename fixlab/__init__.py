@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fixlab.analysis import gaps
     from fixlab.dictionary import Dictionary, explain
     from fixlab.errors import FixLabError
+    from fixlab.faults import Faults, LinkFaults, PeerFaults, StoreFaults
     from fixlab.journal import Journal
     from fixlab.net.acceptor import Acceptor
     from fixlab.net.initiator import Initiator
@@ -38,13 +39,16 @@ __all__ = [
     "RULES",
     "Acceptor",
     "Dictionary",
+    "Faults",
     "FileStore",
     "FixLabError",
     "Initiator",
     "Journal",
+    "LinkFaults",
     "Loopback",
     "MemoryStore",
     "Message",
+    "PeerFaults",
     "Role",
     "SQLiteStore",
     "Scenario",
@@ -53,6 +57,7 @@ __all__ = [
     "SessionConfig",
     "SessionState",
     "Store",
+    "StoreFaults",
     "Transition",
     "TransitionKind",
     "VirtualClock",
@@ -70,13 +75,16 @@ _HOMES = {
     "RULES": "rules",
     "Acceptor": "net.acceptor",
     "Dictionary": "dictionary",
+    "Faults": "faults",
     "FileStore": "stores.quickfix",
     "FixLabError": "errors",
     "Initiator": "net.initiator",
     "Journal": "journal",
+    "LinkFaults": "faults",
     "Loopback": "sim.loopback",
     "MemoryStore": "stores.memory",
     "Message": "wire.message",
+    "PeerFaults": "faults",
     "Role": "session.transitions",
     "SQLiteStore": "stores.sqlite",
     "Scenario": "sim.scenario",
@@ -85,6 +93,7 @@ _HOMES = {
     "SessionConfig": "session.config",
     "SessionState": "session.transitions",
     "Store": "stores.base",
+    "StoreFaults": "faults",
     "Transition": "session.transitions",
     "TransitionKind": "session.transitions",
     "VirtualClock": "times",

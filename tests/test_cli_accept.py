@@ -42,7 +42,7 @@ class Venue:
     def __init__(self, child: subprocess.Popen[str]) -> None:
         assert child.stdout is not None
         self.child, self.lines = child, [child.stdout.readline()]
-        while " ignored: " in self.lines[-1]:
+        while " ignored: " in self.lines[-1] or " misbehaving " in self.lines[-1]:
             self.lines.append(child.stdout.readline())
         found = re.search(r"listening on 127\.0\.0\.1:(\d+) for ", self.lines[-1])
         if not found:
@@ -156,6 +156,36 @@ def test_what_it_rejects_and_recovers_is_said_with_the_rule() -> None:
     ):
         assert re.search(rf"^[\d:.]+ FIX\.4\.4:VENUE->FUND {line}$", text, re.M), (line, text)
     assert "hush" not in text
+
+
+def test_it_misbehaves_when_asked_to_and_says_each_time_how() -> None:
+    async def story(port: int) -> Initiator:
+        async with Initiator(FUND, port=port) as buy:
+            for number in (2, 3, 4, 5):
+                await buy.send(order(number))
+            # Of the echoes 3 and 4 are lost, and 4 is filled over when it is asked for.
+            await buy.wait_until(lambda session: session.next_in >= 6 and not session.gap)
+            return buy
+
+    options = (
+        *("--echo", "--seed", "4"),
+        *("--misbehave", "drop=@3+4,no-orig-sending-time=@3,gap-fill-orders=@4"),
+    )
+    with venue(*options) as place:
+        buy = run(story(place.port))
+        text = place.stop()
+    assert ", seed 4\n" in text.splitlines(keepends=True)[0]
+    said = [line.partition(" on purpose: ")[2] for line in text.splitlines()[1:]]
+    assert [line.partition(":")[0] for line in said if line] == [
+        "drop=@3",
+        "drop=@4",
+        "no-orig-sending-time=@3",
+        "gap-fill-orders=@4",
+    ]
+    rows = buy.journal.to_frame()
+    assert (rows["rule"] == "HDR-08").sum() == 2
+    filled = rows[rows["kind"] == "GAP_FILLED"]
+    assert filled["msg_seq_num"].tolist() == [4]
 
 
 def test_sigint_ends_it_as_well_and_a_sqlite_folder_keeps_one_file_a_session(
@@ -420,6 +450,7 @@ def test_a_cfg_of_an_initiator_says_how_to_play_its_counterparty(
         (["--tls-cert", "nowhere.pem"], "nowhere.pem cannot be read"),
         (["--host", "no such host"], "cannot listen"),
         (["--sender", "VENUE\x07"], "sender_comp_id must be"),
+        (["--misbehave", "drpo"], "no fault is called 'drpo'; did you mean drop"),
     ],
 )
 def test_a_mistake_is_one_line_and_2(

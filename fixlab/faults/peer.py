@@ -28,6 +28,7 @@ from fixlab.faults.rewriting import (
     asked,
     infinity,
     is_gap_fill,
+    resets,
     shifted,
 )
 from fixlab.wire.fields import Field
@@ -96,9 +97,10 @@ class FaultyPeer:
     - `outgoing(data)` on whole messages that are about to be written, and write what it gives;
     - `incoming(data)` on bytes that came, in any split, and give the session what it gives;
     - while `acts`, before each step of the session `skip_before(session.next_out)`, and when
-      that is not 0, `session.skip()` so many numbers; and after each step `errands()`, and for
-      each of these TestReqIDs `session.test_request(now, test_req_id)` if it is ACTIVE. The
-      TestRequest never leaves: it gives its number to another message of this engine.
+      that is not 0, `session.skip()` so many numbers; and after each step (one that received
+      nothing, because `incoming()` kept it all, is one) `errands()`, and for each of these
+      TestReqIDs `session.test_request(now, test_req_id)` if it is ACTIVE. The TestRequest never
+      leaves: it gives its number to another message of this engine.
     """
 
     def __init__(self, faults: PeerFaults, dice: Dice) -> None:
@@ -259,13 +261,13 @@ class FaultyPeer:
         if self._silent or self._strike("drop", number):
             return []
         self._say_more(draft, number)
+        if resets(draft) and before and self._strike("reset_not_applied", number):
+            self._skip_owed = min(before, _RESET_SKIP_MAX)
         slowed = draft.msg_type == LOGON and self._slow_down(draft, number)
         struck = self._rewrite(self._new, draft, number, before)
         if struck or slowed:
             raw = draft.raw()
         self._silent = not _LAST_WORDS.isdisjoint(struck)
-        if "reset_not_applied" in struck:
-            self._skip_owed = min(before, _RESET_SKIP_MAX)
         raw = self._misframed(raw, number)
         if len(self._late) < _HELD_MAX and self._strike("late", number):
             self._late[number] = raw

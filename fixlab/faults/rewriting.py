@@ -63,10 +63,6 @@ def _reset_not_echoed(draft: Draft, newest: int) -> None:
     draft.remove(RESET_SEQ_NUM_FLAG)
 
 
-def _reset_not_applied(draft: Draft, newest: int) -> None:
-    draft.put(MSG_SEQ_NUM, newest + 1)
-
-
 def _bad_next_expected(draft: Draft, newest: int) -> None:
     draft.put(NEXT_EXPECTED_MSG_SEQ_NUM, draft.number(NEXT_EXPECTED_MSG_SEQ_NUM) + 1)
 
@@ -104,16 +100,13 @@ def _is(*msg_types: str) -> Callable[[Draft, int], bool]:
     return lambda draft, newest: draft.msg_type in msg_types
 
 
-def _resets(draft: Draft, newest: int) -> bool:
+def resets(draft: Draft, newest: int = 0) -> bool:
+    """Whether it is a Logon with ResetSeqNumFlag(141)=Y."""
     return draft.msg_type == LOGON and draft[RESET_SEQ_NUM_FLAG] == b"Y"
 
 
 def _resets_not(draft: Draft, newest: int) -> bool:
     return draft.msg_type == LOGON and draft[RESET_SEQ_NUM_FLAG] != b"Y"
-
-
-def _resets_many(draft: Draft, newest: int) -> bool:
-    return _resets(draft, newest) and newest > 1
 
 
 def _follows_another(draft: Draft, newest: int) -> bool:
@@ -135,8 +128,7 @@ def _any(draft: Draft, newest: int) -> bool:
 NEW = (
     Rewrite("refuse_logon", _is(LOGON), _refuse_logon),
     Rewrite("reset_unasked", _resets_not, _reset_unasked),
-    Rewrite("reset_not_applied", _resets_many, _reset_not_applied),
-    Rewrite("reset_not_echoed", _resets, _reset_not_echoed),
+    Rewrite("reset_not_echoed", resets, _reset_not_echoed),
     Rewrite("bad_next_expected", _has_expected, _bad_next_expected),
     Rewrite("gap_fill_unasked", _idle_heartbeat, _gap_fill_unasked),
     Rewrite("request_never", _is(RESEND_REQUEST), _request_never),

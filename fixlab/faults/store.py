@@ -128,7 +128,7 @@ class FaultyStore:
 
     def _tear(self, strike: Strike) -> NoReturn:
         """Keep the numbers without the messages, or the messages without the numbers."""
-        step = self._step
+        step, self._step = self._step, []
         self.rollback()
         if self._dice.amount(strike) < 0.5:
             kept, what = [call for call in step if call[0] in _NUMBERS], "numbers"

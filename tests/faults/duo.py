@@ -168,11 +168,13 @@ class Duo:
 
     def deliver_from(self, end: End) -> None:
         other = self.honest if end is self.liar else self.liar
+        if not end.link:
+            return
         data, end.link = end.link[: self.split], end.link[self.split :]
         peer = other.faulty.peer
         if peer.changes_received:
             data = peer.incoming(data)
-        if data and other.session.state is not SessionState.DISCONNECTED:
+        if other.session.state is not SessionState.DISCONNECTED:
             self.step(other, partial(other.session.receive, data))
 
 

@@ -62,10 +62,18 @@ class RawPeer:
             data = await asyncio.wait_for(self.reader.read(65_536), 5)
             if not data:
                 raise EOFError
-            for item in self._framer.feed(data):
-                assert isinstance(item, Message), item
-                self._messages.append(item)
+            self._take(data)
         return self._messages.pop(0)
+
+    async def read_on(self, data: bytes) -> Message:
+        """The next message, of which `data` was read already."""
+        self._take(data)
+        return await self.read()
+
+    def _take(self, data: bytes) -> None:
+        for item in self._framer.feed(data):
+            assert isinstance(item, Message), item
+            self._messages.append(item)
 
     async def closed(self) -> bytes:
         """What still comes until the peer closes; a reset counts as closed."""
