@@ -110,6 +110,7 @@ class Core(ABC):
         self._closes_at: int | None = None  # SCH-05: when the schedule ends this session
         self._logon_number = 0  # MsgSeqNum(34) of the own Logon
         self._established = False  # the Logon exchange was completed
+        self._unused = False  # both numbers were 1 when this connection began
         self._send_max = self._bytes_max  # FRM-13: less when the peer's Logon says so
         self._unsent_from: int | None = None  # first number QUEUED on this connection
         # The last ResendRequest's range, how often in a row, and when that last counted.

@@ -51,6 +51,7 @@ class Endpoint:
         self._steps: list[tuple[Output, bool]] = []  # not committed; and whether bytes came
         self._busy = False  # a step of this end is being handed over
         self._busy_until = 0  # the process stands still so long
+        self._stalled = False  # it once did
         self._died = False
         self._lost_numbers = False  # its store forgot what had left, or what had come
         self._lifted = False  # it was told to send a SequenceReset-Reset
@@ -180,6 +181,7 @@ class Endpoint:
         self._stall_until(self._lab.clock.now() + times.seconds(seconds))
 
     def _stall_until(self, time: int) -> None:
+        self._stalled = True
         self._busy_until = max(self._busy_until, time)
 
     def _apply(self, output: Output, *, received: bool = False) -> None:

@@ -40,7 +40,7 @@ class Fate(StrEnum):
     REJECTED = "rejected"  # its number was counted, and it was not processed
     RESET = "reset"  # its sender started over before it was delivered
     FORGOTTEN = "forgotten"  # its sender's store lost it
-    REUSED = "number reused"  # its sender's store had lost that the number was used
+    REUSED = "number reused"  # its sender had given its number to another message
     UNKNOWN = "unknown"  # no row tells: it was lost in silence
 
 
@@ -77,6 +77,7 @@ class _Book:
         self.current: dict[int, Order] = {}  # by number, since the last reset
         self.before: dict[int, Order] = {}  # and those from before it
         self.passed: list[Transition] = []
+        self.taken: set[int] = set()  # numbers under which something else was delivered
 
 
 class Ledger:
@@ -134,6 +135,7 @@ class Ledger:
                 order.reset = row
             book.before, book.current = book.current, {}
             book.passed = []
+            book.taken.clear()
         elif row.next_in > row.next_in_before:
             book.passed.append(row)
 
@@ -155,7 +157,9 @@ class Ledger:
 
     def _deliver(self, sender: Role, event: Received, now: int) -> None:
         order = self.find(sender, event)
-        if order is not None and order.delivered is None:
+        if order is None:
+            self._books[sender].taken.add(event.msg_seq_num)
+        elif order.delivered is None:
             order.delivered = now
 
     def find(self, sender: Role, event: Received) -> Order | None:
@@ -186,7 +190,8 @@ class Ledger:
             if first is not None and last is not None and first <= order.number <= last:
                 fate = Fate.REJECTED if row.kind is _K.REJECTED else Fate.PASSED_OVER
                 return Verdict(order, fate, row)
-        return Verdict(order, Fate.REUSED if order.stale else Fate.UNKNOWN)
+        reused = order.stale or order.number in self._books[sender.role].taken
+        return Verdict(order, Fate.REUSED if reused else Fate.UNKNOWN)
 
 
 def to_frame(verdicts: list[Verdict], names: dict[Role, str]) -> pd.DataFrame:

@@ -164,6 +164,7 @@ class Loopback:
             end._link.cut()  # a new connection: nothing of the one before it arrives on it
             if end._broken is not None:
                 end._broken.connected()
+            if end._broken is not None or end._stalled:
                 end._link.restart()
         self._dead = False
         self._cause = self._ended = None
