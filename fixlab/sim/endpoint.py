@@ -188,7 +188,9 @@ class Endpoint:
         """Hand a step over: journal, events, commit, bytes; in this order (see Store)."""
         lab = self._lab
         lab._record(output.transitions)
-        self.events.extend(output.events)
+        if output.events:
+            self.events.extend(output.events)
+            lab._deliver(self, output.events)
         self._outbox.append(output.data)
         self._steps.append((output, received))
         if self._busy:

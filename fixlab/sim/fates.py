@@ -7,12 +7,11 @@ rows of both ends as they come about; a message's fate is then looked up, never 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from fixlab.session.core import Output
 from fixlab.session.events import Received
 from fixlab.session.session import Session
 from fixlab.session.transitions import Role, Transition, TransitionKind
@@ -95,14 +94,11 @@ class Ledger:
         """It could not: the message was given a number by nobody."""
         self._given[role].clear()
 
-    def follow(self, session: Session, peer: Session, output: Output) -> None:
-        """One step of `session`."""
-        for row in output.transitions:
+    def follow(self, session: Session, peer: Session, rows: Iterable[Transition]) -> None:
+        """A step of `session`, once it is committed."""
+        for row in rows:
             if row.kind in _TELLING:
                 self._read(session.role, peer, row)
-        for event in output.events:
-            if isinstance(event, Received):
-                self._deliver(peer.role, event, output.transitions[0].time)
 
     def forget(self, role: Role, next_out: int, now: int) -> None:
         """The store of `role` lost all from number `next_out` on."""
@@ -155,7 +151,8 @@ class Ledger:
             return [order for n, order in book.current.items() if first <= n <= last]
         return [book.current[n] for n in range(first, last + 1) if n in book.current]
 
-    def _deliver(self, sender: Role, event: Received, now: int) -> None:
+    def deliver(self, sender: Role, event: Received, now: int) -> None:
+        """The application of the other end was given a message, whatever follows."""
         order = self.find(sender, event)
         if order is None:
             self._books[sender].taken.add(event.msg_seq_num)

@@ -18,6 +18,7 @@ from fixlab.faults import Faults
 from fixlab.redact import mask
 from fixlab.session.config import SessionConfig
 from fixlab.session.core import Output
+from fixlab.session.events import Event, Received
 from fixlab.session.transitions import Role, SessionState, Transition, TransitionKind
 from fixlab.sim.checkers import Checkers
 from fixlab.sim.endpoint import Endpoint
@@ -41,7 +42,7 @@ _HEAL_TRIES = 6  # connections that heal() makes: one may end over what was lost
 _CATCH_UP_MAX = 40
 _PROBES = 3  # SQR-16: early messages that it takes to notice that an answer stopped short
 _WINDOW_SECONDS = 2_000.0  # a healing that begins so shortly before the schedule ends waits
-_HAPPENINGS_MAX = 50_000  # of one call, while it is checked: more is a storm
+_HAPPENINGS_MAX = 20_000  # of one call, while it is checked: more is a storm
 _NO_FAULTS = Faults()
 # What ends a connection by itself; the row after it only says that it ended.
 _CAUSES = (TransitionKind.TOO_LOW, TransitionKind.REJECTED, TransitionKind.TIMED_OUT)
@@ -393,12 +394,19 @@ class Loopback:
             elif row.kind in _CAUSES and self._cause is None:
                 self._cause = row
 
+    def _deliver(self, end: Endpoint, events: tuple[Event, ...]) -> None:
+        """The application of `end` is told of `events`."""
+        peer = self.acceptor if end is self.initiator else self.initiator
+        for event in events:
+            if isinstance(event, Received):
+                self._ledger.deliver(peer.session.role, event, self.clock.now())
+
     def _follow(self, end: Endpoint, output: Output, *, received: bool) -> None:
         """A step of `end` is committed."""
         peer = self.acceptor if end is self.initiator else self.initiator
         if self._checkers is not None:
             self._checkers.step(end, output, received=received)
-        self._ledger.follow(end.session, peer.session, output)
+        self._ledger.follow(end.session, peer.session, output.transitions)
 
     def _ticked(self, end: Endpoint, due: int, output: Output) -> None:
         if self._checkers is not None:
@@ -413,7 +421,7 @@ class Loopback:
         if self._checkers is not None:
             self._checkers.store_failed(end, output)
         peer = self.acceptor if end is self.initiator else self.initiator
-        self._ledger.follow(end.session, peer.session, output)
+        self._ledger.follow(end.session, peer.session, output.transitions)
 
     def _reset_wanted(self) -> None:
         if self._checkers is not None:

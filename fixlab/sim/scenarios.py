@@ -211,9 +211,9 @@ class _Draw:
     def _faults(self) -> Faults:
         parts: dict[str, Any] = {}
         for name, kind, likely, most in (
-            ("link", LinkFaults, 0.3, 2),
-            ("peer", PeerFaults, 0.3, 2),
-            ("store", StoreFaults, 0.15, 1),
+            ("link", LinkFaults, 0.25, 2),
+            ("peer", PeerFaults, 0.25, 3),
+            ("store", StoreFaults, 0.15, 2),
         ):
             if name in self._mix.families and self._maybe(likely):
                 parts[name] = kind(**self._some(kind, most))
@@ -222,7 +222,11 @@ class _Draw:
     def _some(self, kind: type, most: int) -> dict[str, Any]:
         names = [each.name for each in fields(kind) if not each.name.endswith("_seconds")]
         chosen = self._chance.sample(names, self._chance.randint(1, most))
-        settings: dict[str, Any] = {name: self._chance.choice(_CHANCES) for name in chosen}
+        settings: dict[str, Any] = {}
+        for name in chosen:
+            # Two ends that make each other ask at every message would never come to rest.
+            few = name.startswith("request_")
+            settings[name] = self._chance.choice(_CHANCES[:2] if few else _CHANCES)
         if kind is PeerFaults and self._maybe(0.05):
             settings["clock_offset_seconds"] = self._chance.choice((-300.0, 60.0, 300.0))
         if kind is LinkFaults and self._maybe(0.1):
