@@ -7,6 +7,8 @@ where.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 
 class FixLabError(Exception):
     """Base of all fixlab exceptions; catch this one to catch them all."""
@@ -67,7 +69,8 @@ class Violation(FixLabError, AssertionError):  # noqa: N818  # it is one; nothin
         self.invariant, self.sentence, self.found = invariant, sentence, found
         self.rule, self.session, self.time = rule, session, time
         self.row, self.seed = row, seed
-        super().__init__(
-            f"{invariant}: {sentence} Found in {session}, seed {seed}, at {time} ns: {found}"
-            + (f"; {row}" if row is not None else "")
+        moment = datetime.fromtimestamp(time // 1_000_000_000, UTC).strftime(
+            "%Y-%m-%d %H:%M:%S"
         )
+        where = f"{session}, seed {seed}, {moment} UTC" + (f", {rule}" if rule else "")
+        super().__init__(f"{invariant}: {sentence} In {where}: {found}")

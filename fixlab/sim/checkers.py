@@ -749,6 +749,11 @@ class Checkers:
     def _fail(
         self, invariant: str, end: Endpoint, row: Transition | None, found: str
     ) -> NoReturn:
+        if row is not None:
+            found += (
+                f" (row {row.kind} of step {row.step}, {row.msg_type or 'no'} message "
+                f"{row.msg_seq_num or ''}, NextNumIn {row.next_in}, NextNumOut {row.next_out})"
+            )
         raise Violation(
             invariant=invariant,
             sentence=INVARIANTS[invariant],
