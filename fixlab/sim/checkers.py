@@ -17,7 +17,7 @@ from fixlab import times
 from fixlab.errors import Violation
 from fixlab.faults import PeerFaults
 from fixlab.session.core import Output
-from fixlab.session.events import Established, Received
+from fixlab.session.events import Dropped, Established, Received
 from fixlab.session.inbound import open_ends
 from fixlab.session.liveness import Pulse
 from fixlab.session.transitions import Role, SessionState, Transition, TransitionKind
@@ -26,8 +26,12 @@ from fixlab.wire.tags import (
     ADMIN_TYPES,
     LOGON,
     LOGOUT,
+    ORIG_SENDING_TIME,
     REJECT,
     RESEND_REQUEST,
+    SENDER_COMP_ID,
+    SENDING_TIME,
+    TARGET_COMP_ID,
     TEST_REQUEST,
 )
 
@@ -106,6 +110,8 @@ class _Watch:
     delivered: int = 0  # highest number delivered since the last reset
     ordinal: int = 0  # of the last order delivered
     originals: dict[int, bytes] = field(default_factory=dict)
+    waiting: set[int] = field(default_factory=set)  # queued, and not left yet
+    untold: set[int] = field(default_factory=set)  # of these, dropped in this step
     used: int = 0  # highest number used when this step began
     fresh: bool = True  # no replay was under way then
     replaying: bool = False  # one is under way
@@ -140,6 +146,9 @@ class Checkers:
         for row in output.transitions:
             if row.kind is _K.RESET_BOTH:
                 self._on_reset(end, watch, row)
+        # What was queued may have been told as dropped in the step that was not kept.
+        watch.waiting.clear()
+        watch.untold.clear()
         self._forget_connection(watch)
 
     def restarted(self, end: Endpoint, numbers: tuple[int, int] | None) -> None:
@@ -150,6 +159,7 @@ class Checkers:
         if numbers is not None and found != numbers:
             self._fail("crash", end, None, f"came back with {found}, committed were {numbers}")
         watch.forgiven = watch.forgiven or end._lost_numbers
+        watch.waiting.clear()  # only what a session itself has queued is told
         self._forget_connection(watch)
         watch.number = min(watch.number, session.next_out - 1)
 
@@ -249,12 +259,16 @@ class Checkers:
         watch.asked, watch.asks = None, 0
         watch.covered.clear()
         watch.originals.clear()
+        watch.untold |= watch.waiting  # SCH-04
+        watch.waiting.clear()
 
     def _on_sent(self, end: Endpoint, watch: _Watch, row: Transition) -> None:
         number, before = row.msg_seq_num, row.state_before
         if number != row.next_out_before or row.next_out != row.next_out_before + 1:
             self._fail("numbers", end, row, "a new message takes NextNumOut, and one number")
         if row.kind is _K.QUEUED:
+            assert number is not None, "checked above"
+            watch.waiting.add(number)
             return
         if before is not _S.ACTIVE and row.msg_type not in _MAY_SEND[before]:
             self._fail("sending", end, row, f"{row.msg_type} is not sent in {before}")
@@ -281,6 +295,11 @@ class Checkers:
             self._fail("replays", end, row, f"covered before it was {watch.covered[-1]}")
         if row.kind is _K.RESENT and row.msg_type in ADMIN_TYPES - {REJECT}:
             self._fail("replays", end, row, f"{row.msg_type} is never resent")
+        if watch.waiting:
+            passed = {n for n in watch.waiting if first <= n <= last}
+            watch.waiting -= passed
+            if row.kind is _K.FILL_SENT:
+                watch.untold |= passed
         watch.covered.append((first, last))
         watch.sent_at = row.time
 
@@ -497,9 +516,22 @@ class Checkers:
             self._check_order(end, watch, event, row)
         if count < len(told):
             self._fail("delivery", end, None, f"{told[count].msg_seq_num} came without a row")
+        if watch.untold:
+            self._check_dropped(end, watch, output)
         for each in output.events:
             if isinstance(each, Established):
                 watch.pulse = Pulse.of(end.session.config, each.heartbeat_seconds)
+
+    def _check_dropped(self, end: Endpoint, watch: _Watch, output: Output) -> None:
+        """SCH-04, RSP-09: what was queued and will never leave is told to its application."""
+        told: set[int] = set()
+        for event in output.events:
+            if isinstance(event, Dropped):
+                told.update(range(event.begin, event.end + 1))
+        if not watch.untold <= told:
+            missing = sorted(watch.untold - told)
+            self._fail("delivery", end, watch.last, f"queued, dropped and not told: {missing}")
+        watch.untold.clear()
 
     def _check_order(
         self, end: Endpoint, watch: _Watch, event: Received, row: Transition
@@ -507,6 +539,7 @@ class Checkers:
         """What arrives is what the other application sent, and in its order."""
         peer = self._peer(end)
         if not self._is_correct(peer):
+            self._check_accepted(end, event, row)
             return
         order = self._lab._ledger.find(peer.session.role, event)
         if order is None:
@@ -521,6 +554,21 @@ class Checkers:
         if sure and order.ordinal <= watch.ordinal:
             self._fail("delivery", end, row, f"order {watch.ordinal} came before it")
         watch.ordinal = max(watch.ordinal, order.ordinal)
+
+    def _check_accepted(self, end: Endpoint, event: Received, row: Transition) -> None:
+        """What a broken peer writes is not taken where the config says that it is checked."""
+        config, message = end.session.config, event.message
+        if config.check_comp_id and (
+            message.get(SENDER_COMP_ID) != config.target_comp_id
+            or message.get(TARGET_COMP_ID) != config.sender_comp_id
+        ):
+            self._fail("inbound", end, row, f"taken with another CompID: {message}")
+        if not event.poss_dup or config.poss_dup_check != "always":
+            return
+        original, sent = message.get(ORIG_SENDING_TIME), message.get(SENDING_TIME, "")
+        assert sent is not None, "it has a default"
+        if original is None or original > sent:
+            self._fail("inbound", end, row, f"taken with OrigSendingTime {original}: {message}")
 
     def _check_numbers(self, end: Endpoint, watch: _Watch) -> None:
         session = end.session

@@ -26,7 +26,9 @@ _CL_ORD_ID = 11
 # Rows of a receiver that move NextNumIn past a number without delivering it.
 _PASSES = (_K.GAP_FILLED, _K.RESET_IN, _K.REJECTED)
 # Rows that a ledger has nothing to learn from are most of all rows.
-_TELLING = frozenset({_K.SENT, _K.QUEUED, _K.FILL_SENT, _K.RESET_BOTH, *_PASSES})
+_TELLING = frozenset(
+    {_K.SENT, _K.QUEUED, _K.FILL_SENT, _K.RESET_BOTH, _K.ACCEPTED, *_PASSES}
+)
 
 
 class Fate(StrEnum):
@@ -123,6 +125,10 @@ class Ledger:
         if row.kind in (_K.SENT, _K.QUEUED):
             if row.msg_type not in ADMIN_TYPES and self._given[role]:
                 self._enter(book, role, peer, row)
+        elif row.kind is _K.ACCEPTED:
+            if row.msg_type in ADMIN_TYPES:
+                # A session's own message, where an order of that number may be due.
+                self._books[peer.role].taken.add(row.next_in_before)
         elif row.kind is _K.FILL_SENT:
             for order in self._within(book, row):
                 order.filled = row

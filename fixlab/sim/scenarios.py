@@ -245,8 +245,8 @@ class _Draw:
                 *("lose",) * 3, *("cut",) * 2, "half_open", "half_cut", "skip", "crash",
                 "stall",
             )  # fmt: skip
-            if both["begin_string"] != "FIX.4.0" and self._maybe(0.25):
-                kinds += ("reset", "sequence_reset")
+            if both["begin_string"] != "FIX.4.0" and self._maybe(0.4):
+                kinds += ("reset", "reset", "sequence_reset")
         if "schedule" in both:
             kinds += ("roll",)
         always = {"send", "run", "short", "logon"}
