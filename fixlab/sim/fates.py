@@ -26,9 +26,7 @@ _CL_ORD_ID = 11
 # Rows of a receiver that move NextNumIn past a number without delivering it.
 _PASSES = (_K.GAP_FILLED, _K.RESET_IN, _K.REJECTED)
 # Rows that a ledger has nothing to learn from are most of all rows.
-_TELLING = frozenset(
-    {_K.SENT, _K.QUEUED, _K.FILL_SENT, _K.RESET_BOTH, _K.ACCEPTED, *_PASSES}
-)
+_TELLING = frozenset({_K.SENT, _K.QUEUED, _K.FILL_SENT, _K.RESET_BOTH, _K.ACCEPTED, *_PASSES})
 
 
 class Fate(StrEnum):

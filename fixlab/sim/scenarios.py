@@ -128,7 +128,7 @@ class _Draw:
             acceptor=SessionConfig(
                 sender_comp_id="SELL", target_comp_id="BUY", **(both | own[1])
             ),
-            steps=self._steps(both),
+            steps=self._steps(both, forgetful=any(each.store.lose_tail for each in faults)),
             initiator_faults=faults[0],
             acceptor_faults=faults[1],
             start=START if schedule is None else self._start(schedule),
@@ -235,7 +235,7 @@ class _Draw:
 
     # Steps ------------------------------------------------------------------------------
 
-    def _steps(self, both: dict[str, Any]) -> tuple[Step, ...]:
+    def _steps(self, both: dict[str, Any], *, forgetful: bool) -> tuple[Step, ...]:
         kinds: tuple[str, ...] = (
             *("send",) * 5, *("run",) * 4, *("short",) * 3, *("logon",) * 2, "connect",
             "test_request", "logout",
@@ -251,6 +251,10 @@ class _Draw:
             kinds += ("roll",)
         always = {"send", "run", "short", "logon"}
         used = always | {kind for kind in sorted(set(kinds)) if self._maybe(0.5)}
+        if forgetful:
+            # What a store says it keeps and does not shows only when its process dies.
+            kinds += ("crash",) * 2
+            used.add("crash")
         kinds = tuple(kind for kind in kinds if kind in used)
         count = self._chance.randint(0, _STEPS_MAX)
         steps = [self._step(self._chance.choice(kinds)) for _ in range(count)]

@@ -14,7 +14,7 @@ from fixlab.errors import ConfigError
 from fixlab.frames import RUNS, check
 from fixlab.session.recovering import Recovering
 from fixlab.sim import Scenario, scenarios, sweep
-from fixlab.sim import sweeping as module
+from fixlab.sim._pool import run_one
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 10_000
@@ -109,14 +109,12 @@ class TestEnding:
         )
 
     def test_an_interrupt_gives_what_is_done(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        run_one = module.run_one
-
         def interrupted(scenario: Scenario, seed: int) -> object:
             if seed == 7:
                 raise KeyboardInterrupt
             return run_one(scenario, seed)
 
-        monkeypatch.setattr(module, "run_one", interrupted)
+        monkeypatch.setattr("fixlab.sim.sweeping.run_one", interrupted)
         runs = sweep(seeds=range(40), workers=1, progress=False)
         assert list(runs["seed"]) == list(range(5))  # whole chunks
 
@@ -149,7 +147,7 @@ class TestProgress:
             def close(self) -> None:
                 told.append(-1)
 
-        monkeypatch.setattr(module, "_bar", lambda total: Bar())
+        monkeypatch.setattr("fixlab.sim.sweeping._bar", lambda total: Bar())
         return iter([told])
 
     def test_it_counts_each_run_and_is_closed(self, bars: Iterator[list[int]]) -> None:
