@@ -269,6 +269,7 @@ class Checkers:
         if row.kind is _K.QUEUED:
             assert number is not None, "checked above"
             watch.waiting.add(number)
+            watch.originals.pop(number, None)  # a store that failed may give it out again
             return
         if before is not _S.ACTIVE and row.msg_type not in _MAY_SEND[before]:
             self._fail("sending", end, row, f"{row.msg_type} is not sent in {before}")
