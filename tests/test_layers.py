@@ -16,7 +16,7 @@ LAYER_0 = ("errors", "times", "rules", "redact", "facts")
 # Names of the values in a frame's columns: no behaviour, so readers of frames may use them.
 VOCABULARY = ("session.transitions", "wire.tags")
 LAYER_2 = (*LAYER_0, "wire", "dictionary", "stores")
-LAYER_4 = (*LAYER_2, "session", "frames", "journal", "loss", "faults")
+LAYER_4 = (*LAYER_2, "session", "frames", "journal", "faults")
 BELOW_PANELS = (
     *(*LAYER_4, "sim", "net", "sql", "logs"),
     *("analysis", "conformance", "surgeon", "plots"),
@@ -33,7 +33,6 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "session": LAYER_2,
     "frames": (*LAYER_0, "session.transitions"),
     "journal": (*LAYER_0, "session.transitions", "frames"),
-    "loss": (*LAYER_2, "session", "frames"),
     "faults": (*LAYER_2, "session"),
     "sim": LAYER_4,
     "net": LAYER_4,
@@ -60,7 +59,6 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         (
             "frames",
             "journal",
-            "loss",
             "net",
             "logs",
             "analysis",

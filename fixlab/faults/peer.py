@@ -19,7 +19,7 @@ from fixlab.faults.draft import (
     with_bad_body_length,
     with_bad_check_sum,
 )
-from fixlab.faults.plan import PeerFaults, Strike, When
+from fixlab.faults.plan import NO_FAULTS, PeerFaults, Strike, When
 from fixlab.faults.rewriting import (
     ANSWERS,
     NEW,
@@ -60,7 +60,14 @@ _SLOWER = 3
 _HELD_MAX = 10_000  # messages kept back, or that wait for another to carry them
 
 # `incoming()` has to see messages for these, and the caller has to do things for those.
-_RECEIVING = frozenset({each.fault for each in RECEIVED} | {"resend_loop", "slow_heartbeats"})
+_RECEIVING = frozenset(
+    {
+        *(each.fault for each in RECEIVED),
+        "resend_loop",
+        "slow_heartbeats",
+        "request_before_logon",
+    }
+)
 _ACTING = frozenset(
     {
         "skip",
@@ -69,6 +76,7 @@ _ACTING = frozenset(
         "request_storm",
         "request_overlap",
         "request_unjustified",
+        "request_before_logon",
         "resend_loop",
     }
 )
@@ -89,7 +97,8 @@ class FaultyPeer:
     """What one session sends and gets, as a broken engine would have it.
 
     Parameters: `faults`, and `dice` that decide on them. Without faults every byte passes as it
-    is, and `changes_sent`, `changes_received` and `acts` say that there is no need to ask.
+    is, until messages are to be lost by hand; `changes_sent`, `changes_received` and `acts` say
+    whether there is a need to ask.
 
     Whoever drives the session does these things:
 
@@ -103,8 +112,8 @@ class FaultyPeer:
       leaves: it gives its number to another message of this engine.
     """
 
-    def __init__(self, faults: PeerFaults, dice: Dice) -> None:
-        self._dice = dice
+    def __init__(self, faults: PeerFaults = NO_FAULTS.peer, dice: Dice | None = None) -> None:
+        self._dice = dice or Dice(0, "", "peer")
         self._newest = self._newest_in = 0  # MsgSeqNum(34) of the last new message, each way
         self._skip_asked = self._skip_owed = 0
         self._errands_made = 0
@@ -145,6 +154,7 @@ class FaultyPeer:
         self._late: dict[int, bytes] = {}  # leave behind their replay
         self._interrupted: list[bytes] = []  # a replay that leaves behind the next new message
         self._logon: list[Field] = []  # body of the last own Logon
+        self._logon_came = False  # one that is not answered yet
         self._errands: list[str] = []
         self._carried: dict[str, tuple[str, list[Field]]] = {}  # TestReqID -> what leaves
         self._loop: _Loop | None = None
@@ -253,7 +263,8 @@ class FaultyPeer:
         carried = self._carried.pop(draft[TEST_REQ_ID].decode("latin-1"), None)
         if carried is not None and draft.msg_type == TEST_REQUEST:
             draft.become(*carried)
-            return [draft.raw()]
+            behind, self._reordered = self._reordered, b""
+            return [draft.raw(), behind]
         return self._new_message(draft, raw, number, before)
 
     def _new_message(self, draft: Draft, raw: bytes, number: int, before: int) -> list[bytes]:
@@ -269,6 +280,12 @@ class FaultyPeer:
             raw = draft.raw()
         self._silent = not _LAST_WORDS.isdisjoint(struck)
         raw = self._misframed(raw, number)
+        if draft.msg_type == LOGON and self._logon_came:
+            self._logon_came = False
+            if self._strike("request_before_logon", number):
+                self._owe(RESEND_REQUEST, _request(1, infinity(draft.begin_string)))
+                self._reordered = raw
+                return []
         if len(self._late) < _HELD_MAX and self._strike("late", number):
             self._late[number] = raw
             return []
@@ -376,6 +393,7 @@ class FaultyPeer:
             return b""
         if draft[POSS_DUP_FLAG] != b"Y":
             self._newest_in = number
+        self._logon_came = self._logon_came or draft.msg_type == LOGON
         slowed = draft.msg_type == LOGON and self._slow_down(draft, number, received=True)
         struck = self._rewrite(self._received, draft, number, self._newest)
         return draft.raw() if struck or slowed else raw

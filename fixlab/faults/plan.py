@@ -122,7 +122,8 @@ class PeerFaults(_Family):
     The first groups strike new messages; the answers to a ResendRequest, which are messages
     with PossDupFlag(43)=Y and gap fills, by the number they bear. Four go by the number of the
     message that this end gets: `test_request_unanswered`, `resend_unanswered`,
-    `resend_incomplete` and `ignore_end_seq_no`.
+    `resend_incomplete` and `ignore_end_seq_no`; and `slow_heartbeats` by that of the first
+    Logon of a connection, whoever sends it.
     """
 
     # Any new message.
@@ -145,6 +146,7 @@ class PeerFaults(_Family):
 
     # Logons.
     refuse_logon: When = _when("instead of a Logon, a Logout with a reason, then silence")
+    request_before_logon: When = _when("a ResendRequest leaves before a Logon that answers one")
     reset_unasked: When = _when("a Logon carries 141=Y unasked, whatever its number is")
     reset_not_echoed: When = _when("141=Y is missing from a Logon that resets")
     reset_not_applied: When = _when("a Logon carries 141=Y, and the old numbers go on")

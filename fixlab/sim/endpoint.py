@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from fixlab import times
 from fixlab.errors import ConfigError, FixLabError, StoreError
-from fixlab.faults import Faults, FaultyEnd, FaultyStore, Passage, Strike
-from fixlab.loss import Loss
+from fixlab.faults import Faults, FaultyEnd, FaultyPeer, FaultyStore, Passage, Strike
 from fixlab.session.config import SessionConfig
 from fixlab.session.core import Output
 from fixlab.session.events import Event, Received
@@ -56,7 +55,7 @@ class Endpoint:
         self._lost_numbers = False  # its store forgot what had left, or what had come
         self._lifted = False  # it was told to send a SequenceReset-Reset
         self.session = Session(config, role, MemoryStore() if store is None else store)
-        self.loss = Loss()
+        self.loss = FaultyPeer() if self._broken is None else self._broken.peer
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] | None = None  # may call send()
 
@@ -69,6 +68,11 @@ class Endpoint:
     def received(self) -> list[Message]:
         """Application messages delivered here, in order."""
         return [event.message for event in self.events if isinstance(event, Received)]
+
+    @property
+    def to_lose(self) -> int:
+        """Messages that this end is still to lose."""
+        return self.loss.pending
 
     @property
     def struck(self) -> tuple[Strike, ...]:
@@ -219,13 +223,8 @@ class Endpoint:
         return max(self._lab.clock.now(), self._busy_until)
 
     def _write(self, data: bytes) -> None:
-        wire, now = self.loss.pass_on(data), self._free_at()
-        if self._broken is None:
-            if wire:
-                self._link.write(wire, now)
-            return
-        wire = self._broken.peer.outgoing(wire)
-        link = self._broken.link
+        wire, now = self.loss.outgoing(data), self._free_at()
+        link = None if self._broken is None else self._broken.link
         if link is None:
             if wire:
                 self._link.write(wire, now)

@@ -239,7 +239,7 @@ class Loopback:
         """
         began = self.clock.now()
         for end in self._ends.values():
-            end.loss.clear()
+            end.loss.heal()
             if end._broken is not None:
                 end._broken.heal()
         if self._dead:

@@ -54,6 +54,7 @@ CASES = {
     "refuse_logon": Case(
         1.0, "ACCEPTED LGO-10: Logon refused: this session may not log on", ACCEPTOR
     ),
+    "request_before_logon": Case(1.0, "REJECTED LGN-03", ACCEPTOR),
     "reset_unasked": Case(1.0, "ACCEPTED LGN-09: 141=Y was not asked for", ACCEPTOR),
     "reset_not_echoed": Case(
         1.0,
@@ -240,6 +241,20 @@ def test_a_skip_uses_up_one_to_three_numbers() -> None:
     assert used == {1, 2, 3}
 
 
+def test_numbers_can_be_skipped_before_the_very_first_message() -> None:
+    for role in Role:
+        duo = Duo(PeerFaults(skip=[1]), role=role).logon()
+        assert 2 <= int(duo.liar.left[0][34]) <= 4
+        assert duo.honest.session.gap is None
+
+
+def test_a_request_before_the_logon_is_an_answer_s_only() -> None:
+    asks = Duo(PeerFaults(request_before_logon=1.0)).logon()
+    assert [m.msg_type for m in asks.liar.left] == ["A"]
+    answers = Duo(PeerFaults(request_before_logon=1.0), role=Role.ACCEPTOR).logon()
+    assert [(m.msg_type, m[34]) for m in answers.liar.left[:2]] == [("2", "2"), ("A", "1")]
+
+
 def test_the_clock_is_wrong_in_both_times_and_nothing_else_changes() -> None:
     plain = story(Duo())
     duo = story(Duo(PeerFaults(clock_offset_seconds=30)))
@@ -349,10 +364,6 @@ def test_what_is_garbled_comes_through_as_it_is() -> None:
 # Losing by hand ---------------------------------------------------------------------------
 
 
-def peer() -> FaultyPeer:
-    return FaultyPeer(PeerFaults(), Dice(0, "x", "peer"))
-
-
 def stream(*numbers: int, more: str = "") -> bytes:
     return b"".join(wire(f"35=D|34={number}|{more}11=A|") for number in numbers)
 
@@ -362,7 +373,7 @@ def numbers(data: bytes) -> list[int | None]:
 
 
 def test_nothing_is_lost_by_default() -> None:
-    loss = peer()
+    loss = FaultyPeer()
     assert not loss.changes_sent
     assert loss.outgoing(stream(1, 2)) == stream(1, 2)
     assert loss.outgoing(b"") == b""
@@ -370,7 +381,7 @@ def test_nothing_is_lost_by_default() -> None:
 
 
 def test_the_next_messages_are_lost_whatever_they_are() -> None:
-    loss = peer()
+    loss = FaultyPeer()
     loss.lose_next(1)
     loss.lose_next(2)
     assert (loss.pending, loss.changes_sent) == (3, True)
@@ -380,7 +391,7 @@ def test_the_next_messages_are_lost_whatever_they_are() -> None:
 
 
 def test_chosen_numbers_are_lost_once_and_their_replay_gets_through() -> None:
-    loss = peer()
+    loss = FaultyPeer()
     loss.lose_numbers([2, 4, 9])
     assert numbers(loss.outgoing(stream(1, 2, 3, 4))) == [1, 3]
     assert loss.pending == 1
@@ -392,7 +403,7 @@ def test_chosen_numbers_are_lost_once_and_their_replay_gets_through() -> None:
 
 
 def test_healing_calls_off_what_was_still_to_be_lost() -> None:
-    loss = peer()
+    loss = FaultyPeer()
     loss.lose_next(5)
     loss.lose_numbers([1])
     loss.heal()
@@ -401,7 +412,7 @@ def test_healing_calls_off_what_was_still_to_be_lost() -> None:
 
 
 def test_a_number_that_is_lost_does_not_use_up_the_next_ones() -> None:
-    loss = peer()
+    loss = FaultyPeer()
     loss.lose_numbers([2])
     loss.lose_next(1)
     assert numbers(loss.outgoing(stream(2, 3, 4))) == [4]
@@ -409,13 +420,13 @@ def test_a_number_that_is_lost_does_not_use_up_the_next_ones() -> None:
 
 def test_a_negative_count_is_a_mistake() -> None:
     with pytest.raises(ConfigError, match="cannot lose -1 messages"):
-        peer().lose_next(-1)
+        FaultyPeer().lose_next(-1)
 
 
 def test_it_takes_what_a_session_writes() -> None:
     made = bench()
     made.send("35=B|95=3|96=a\x01b|")
-    loss = peer()
+    loss = FaultyPeer()
     loss.lose_numbers([2])
     assert loss.outgoing(made.output.data) == b""
 

@@ -176,7 +176,7 @@ class Duel(Pair):
             self._restart(who)
             return
         if end.session.state is not _S.DISCONNECTED or output.disconnect is not None:
-            end.link += end.loss.pass_on(output.data)
+            end.link += end.loss.outgoing(output.data)
         if output.disconnect is not None:
             assert end.session.state is _S.DISCONNECTED
             data = bytes(end.link)
@@ -422,7 +422,7 @@ class Duel(Pair):
     def heal(self) -> None:
         self.crashing = ["", ""]
         for end in self.ends:
-            end.loss.clear()
+            end.loss.heal()
         schedule = self.ends[0].session.config.schedule
         if schedule is not None:
             closes = schedule.next_close(self.now)

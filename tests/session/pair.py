@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fixlab.loss import Loss
+from fixlab.faults import FaultyPeer
 from fixlab.session.config import SessionConfig
 from fixlab.session.core import Output
 from fixlab.session.events import Received
@@ -36,7 +36,7 @@ class End:
 
     session: Session
     link: bytearray = field(default_factory=bytearray)  # bytes on their way to the other end
-    loss: Loss = field(default_factory=Loss)
+    loss: FaultyPeer = field(default_factory=FaultyPeer)
     sent: int = 0  # application messages handed to send(), numbered 1, 2, 3, ...
     owed: set[int] = field(default_factory=set)  # those that must arrive
     got: list[int] = field(default_factory=list)  # those that the other end sent and came here
@@ -87,7 +87,7 @@ class Pair:
         assert end.session.next_in == end.session.store.current_in()
         assert end.session.next_out == end.session.store.peek_out()
         if end.session.state is not _S.DISCONNECTED or output.disconnect is not None:
-            end.link += end.loss.pass_on(output.data)
+            end.link += end.loss.outgoing(output.data)
         if output.disconnect is not None:
             assert end.session.state is _S.DISCONNECTED
             # The bytes arrive, then the transport is gone for the other end.
@@ -285,7 +285,7 @@ class Pair:
     def heal(self) -> None:
         """No more trouble: a good connection, and both sides must come to agree."""
         for end in self.ends:
-            end.loss.clear()
+            end.loss.heal()
         for _ in range(CONNECTIONS_MAX):
             self.cut()
             self.connect()
