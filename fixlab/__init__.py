@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fixlab import panels, plots, stores
+    from fixlab import panels, plots, sim, stores
     from fixlab.analysis import gaps
     from fixlab.dictionary import Dictionary, explain
     from fixlab.errors import FixLabError
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from fixlab.session.session import Session
     from fixlab.session.transitions import Role, SessionState, Transition, TransitionKind
     from fixlab.sim.loopback import Loopback
+    from fixlab.sim.scenario import Scenario
+    from fixlab.sim.sweeping import sweep
     from fixlab.stores.base import Store
     from fixlab.stores.memory import MemoryStore
     from fixlab.stores.quickfix import FileStore
@@ -49,6 +51,7 @@ __all__ = [
     "PeerFaults",
     "Role",
     "SQLiteStore",
+    "Scenario",
     "Schedule",
     "Session",
     "SessionConfig",
@@ -62,7 +65,9 @@ __all__ = [
     "gaps",
     "panels",
     "plots",
+    "sim",
     "stores",
+    "sweep",
 ]
 
 # Where each name lives; the packages are not here, since they are their own home.
@@ -82,6 +87,7 @@ _HOMES = {
     "PeerFaults": "faults",
     "Role": "session.transitions",
     "SQLiteStore": "stores.sqlite",
+    "Scenario": "sim.scenario",
     "Schedule": "session.schedule",
     "Session": "session.session",
     "SessionConfig": "session.config",
@@ -93,6 +99,7 @@ _HOMES = {
     "VirtualClock": "times",
     "explain": "dictionary",
     "gaps": "analysis",
+    "sweep": "sim.sweeping",
 }
 
 

@@ -7,6 +7,8 @@ where.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 
 class FixLabError(Exception):
     """Base of all fixlab exceptions; catch this one to catch them all."""
@@ -42,3 +44,33 @@ class SchemaError(FixLabError, ValueError):
 
 class ConnectError(FixLabError, ConnectionError):
     """A live session could not be brought up, or did not come back within its limits."""
+
+
+class Violation(FixLabError, AssertionError):  # noqa: N818  # it is one; nothing went wrong with it
+    """A simulated session broke an invariant: `fixlab.sim.checkers.INVARIANTS` has them all.
+
+    Attributes: `invariant`, its id; `sentence`, what must hold; `found`, what was; `rule`, the
+    rule that decided the row, or ""; `session`; `time` (ns, UTC); `row`, the `Transition` that
+    shows it, or None; `seed` of the run.
+    """
+
+    def __init__(
+        self,
+        *,
+        invariant: str,
+        sentence: str,
+        found: str,
+        rule: str,
+        session: str,
+        time: int,
+        row: object,
+        seed: int,
+    ) -> None:
+        self.invariant, self.sentence, self.found = invariant, sentence, found
+        self.rule, self.session, self.time = rule, session, time
+        self.row, self.seed = row, seed
+        moment = datetime.fromtimestamp(time // 1_000_000_000, UTC).strftime(
+            "%Y-%m-%d %H:%M:%S"
+        )
+        where = f"{session}, seed {seed}, {moment} UTC" + (f", {rule}" if rule else "")
+        super().__init__(f"{invariant}: {sentence} In {where}: {found}")

@@ -327,6 +327,115 @@ FLIGHTS = Schema(
     ),
 )
 
+FATE_KINDS = (
+    *("delivered", "waiting", "withheld", "passed over", "rejected"),
+    *("reset", "forgotten", "number reused", "unknown"),
+)
+
+FATES = Schema(
+    name="fates",
+    title="one row for each application message that an end of a loopback sent",
+    columns=(
+        Column(name="sender", dtype="category", meaning="Session.id of the sender"),
+        Column(name="order", dtype="int64", meaning="its ordinal at that sender, from 1"),
+        Column(name="msg_type", dtype="category", meaning="MsgType(35)"),
+        Column(name="msg_seq_num", dtype="int64", meaning="MsgSeqNum(34) that it was given"),
+        Column(name="sent", dtype=TIME, unit="UTC", meaning="when it was given its number"),
+        Column(
+            name="fate",
+            dtype="category",
+            meaning="what became of it; unknown is lost in silence",
+            categories=FATE_KINDS,
+        ),
+        Column(
+            name="settled",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT while it waits, and when no row tells",
+            meaning="when it was delivered, or lost",
+        ),
+        Column(
+            name="session",
+            dtype="category",
+            missing='"" when it needs no row',
+            meaning="Session.id of the row that says why it was lost",
+        ),
+        Column(
+            name="step",
+            dtype="Int64",
+            missing="NA without such a row",
+            meaning="step of that row in its session",
+        ),
+        Column(
+            name="rule",
+            dtype="category",
+            missing='"" without such a row',
+            meaning="rule of that row",
+        ),
+        Column(
+            name="text",
+            dtype="str",
+            missing='often ""',
+            meaning="text of that row",
+        ),
+    ),
+)
+
+RUNS = Schema(
+    name="runs",
+    title="one row for each seed of a sweep",
+    columns=(
+        Column(name="seed", dtype="int64", meaning="the seed of the run"),
+        Column(name="ok", dtype="bool", meaning="whether every invariant held"),
+        Column(
+            name="invariant",
+            dtype="category",
+            missing='"" when all held',
+            meaning="id of the broken one, as in fixlab.sim.checkers.INVARIANTS",
+        ),
+        Column(
+            name="rule",
+            dtype="category",
+            missing='"" without a row',
+            meaning="rule of the row that shows it",
+        ),
+        Column(
+            name="session",
+            dtype="category",
+            missing='"" when all held',
+            meaning="Session.id of the end that broke it",
+        ),
+        Column(
+            name="text",
+            dtype="str",
+            missing='"" when all held and both ends agree',
+            meaning="what was found, or why the two ends cannot agree",
+        ),
+        Column(name="agreed", dtype="bool", meaning="whether both ends agreed in the end"),
+        Column(name="seconds", dtype="float64", unit="s", meaning="virtual time that passed"),
+        Column(
+            name="messages",
+            dtype="int64",
+            unit="messages",
+            meaning="written by both ends, replays among them",
+        ),
+        Column(name="link", dtype="int64", unit="faults", meaning="of the links that struck"),
+        Column(name="peer", dtype="int64", unit="faults", meaning="of the engines that struck"),
+        Column(name="store", dtype="int64", unit="faults", meaning="of the stores that struck"),
+        Column(
+            name="gaps", dtype="int64", unit="gaps", meaning="that were noticed by both ends"
+        ),
+        Column(name="sent", dtype="int64", unit="messages", meaning="application messages"),
+        Column(name="delivered", dtype="int64", unit="messages", meaning="of these, delivered"),
+        Column(
+            name="lost",
+            dtype="int64",
+            unit="messages",
+            meaning="of these, lost with a row that says why; the rest waits",
+        ),
+    ),
+)
+
 STORE_LAYOUTS = (
     "quickfix",
     "quickfixj",
@@ -542,7 +651,10 @@ STORE_EDIT = Schema(
 
 SCHEMAS = {
     schema.name: schema
-    for schema in (TRANSITIONS, GAPS, FLIGHTS, STORES, STORED, STORE_PROBLEMS, STORE_EDIT)
+    for schema in (
+        *(TRANSITIONS, GAPS, FLIGHTS, FATES, RUNS),
+        *(STORES, STORED, STORE_PROBLEMS, STORE_EDIT),
+    )
 }
 
 

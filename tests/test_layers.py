@@ -48,6 +48,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 }
 EXTRA = {
     "analysis/_replay.py": ("session",),
+    # Tells a run in plain text, and loads the ladder for it on first use.
+    "sim/shrinking.py": ("plots",),
     # Names what lives in the surgeon, and loads it on first use.
     "stores/__init__.py": ("surgeon",),
 }
@@ -57,7 +59,6 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         (
             "frames",
             "journal",
-            "sim",
             "net",
             "logs",
             "analysis",
@@ -66,6 +67,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         ),
         FRAMES,
     ),
+    "sim": (*FRAMES, "tqdm"),
     "sql": ("sqlalchemy",),
     "plots": (*FRAMES, "matplotlib"),
     "panels": (*FRAMES, "matplotlib", "ipywidgets", "anywidget", "traitlets", "IPython"),

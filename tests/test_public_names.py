@@ -28,6 +28,7 @@ NAMES = {
     "RULES": "fixlab.rules",
     "Role": "fixlab.session.transitions",
     "SQLiteStore": "fixlab.stores.sqlite",
+    "Scenario": "fixlab.sim.scenario",
     "Schedule": "fixlab.session.schedule",
     "Session": "fixlab.session.session",
     "SessionConfig": "fixlab.session.config",
@@ -39,8 +40,9 @@ NAMES = {
     "VirtualClock": "fixlab.times",
     "explain": "fixlab.dictionary",
     "gaps": "fixlab.analysis",
+    "sweep": "fixlab.sim.sweeping",
 }
-PACKAGES = ("panels", "plots", "stores")
+PACKAGES = ("panels", "plots", "sim", "stores")
 
 
 def exists(module: str) -> bool:

@@ -1,4 +1,4 @@
-"""`fixlab demo`, `lab`, `accept` and `store`: arguments in, exit code out."""
+"""`fixlab demo`, `lab`, `accept`, `store` and `sweep`: arguments in, exit code out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fixlab import __version__
-from fixlab.cli import _accept_options, _store
+from fixlab.cli import _accept_options, _store, _sweep
 from fixlab.errors import FixLabError
 from fixlab.redact import printable
 
@@ -70,6 +70,8 @@ def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
         return _accept.run(arguments)
     if arguments.command == "store":
         return _store.run(parser, arguments)
+    if arguments.command == "sweep":
+        return _sweep.run(arguments)
     parser.print_help()
     return 2
 
@@ -147,6 +149,14 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _store.add_arguments(store)
+
+    sweep = commands.add_parser(
+        "sweep",
+        help="simulate thousands of sessions, break them, and check what must hold",
+        description=_sweep.ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _sweep.add_arguments(sweep)
     return parser
 
 

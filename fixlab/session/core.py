@@ -87,6 +87,8 @@ class Core(ABC):
         # RSP-11: who keeps no messages answers every request by gap fill.
         self._save_sent = self.store.save_sent if config.persist_messages else _forget
         self._refusing = False  # an answer to a message of the peer's is being written
+        # First and last number of each run of messages that were QUEUED and have not left yet.
+        self._queued: list[tuple[int, int]] = []
         self._read_store()
         self._recovery = Recovery(config.held_max)
         self._replays: list[Replay] = []  # under way first, then those that wait
@@ -94,8 +96,6 @@ class Core(ABC):
         self._begin_connection(0)
         self._reset_next_logon = False
         self._reset_unasked = False  # the last Logon answer reset what the peer did not ask for
-        # First and last number of each run of messages that were QUEUED and have not left yet.
-        self._queued: list[tuple[int, int]] = []
         self._dated: int | None = None  # when the last connection began (SCH-02)
         self._begin_step(0, count=False)
 
@@ -113,6 +113,7 @@ class Core(ABC):
         self._closes_at: int | None = None  # SCH-05: when the schedule ends this session
         self._logon_number = 0  # MsgSeqNum(34) of the own Logon
         self._established = False  # the Logon exchange was completed
+        self._unused = False  # both numbers were 1 when this connection began
         self._send_max = self._bytes_max  # FRM-13: less when the peer's Logon says so
         self._unsent_from: int | None = None  # first number QUEUED on this connection
         # The last ResendRequest's range, how often in a row, and when that last counted.
@@ -142,6 +143,10 @@ class Core(ABC):
     def _read_store(self) -> None:
         """Take both numbers from the store: while disconnected it may be edited or restored."""
         self._next_in, self._next_out = self.store.current_in(), self.store.peek_out()
+        if self._queued and self._queued[-1][1] >= self._next_out:
+            # A commit failed: what it was to keep was refused, and its number is used again.
+            last = self._next_out - 1
+            self._queued = [(a, min(b, last)) for a, b in self._queued if a <= last]
 
     @property
     def state(self) -> SessionState:

@@ -120,8 +120,11 @@ class Ending(Core):
         """This connection is over; with `close` it is this side that closes it."""
         self._abandon_gap()
         self._replays.clear()
-        # SCH-06: a stranger at an acceptor's port must not be able to reset its numbers.
+        # SCH-06: a stranger at an acceptor's port must not be able to reset its numbers. What a
+        # refused Logon has used up of numbers that were new is undone: the peer resets as well,
+        # and would be told for ever that its number 1 is too low.
         known = self._established or self.role is Role.INITIATOR
+        known = known or (self._unused and (self._next_in, self._next_out) != (1, 1))
         self._note(_K.STATE, rule, state=_S.DISCONNECTED, text=text)
         self._events.append(Ended(text, rule, clean))
         if close:

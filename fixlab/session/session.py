@@ -81,6 +81,7 @@ class Session(Admitting):
         self._begin_step(now)
         self._begin_connection(now)
         self._read_store()
+        self._unused = self._next_in == self._next_out == 1
         in_time = self._keep_schedule()
         if self.role is Role.ACCEPTOR:
             self._note(_K.STATE, "LGN-01", state=_S.CONNECTED, text="waiting for Logon")

@@ -13,7 +13,7 @@ class Arrival(NamedTuple):
     """A piece of the stream and when it arrives; None is the end of the stream."""
 
     time: int
-    data: bytes | None
+    data: bytes | None  # b"": the connection breaks, and both ends notice
 
 
 class Link:
@@ -47,6 +47,10 @@ class Link:
         """End the stream behind what is in flight."""
         self._in_flight.append(Arrival(self._arrival(now), None))
 
+    def sever(self, now: int) -> None:
+        """The connection breaks behind what is in flight."""
+        self._in_flight.append(Arrival(self._arrival(now), b""))
+
     def take(self) -> Arrival:
         """The next arrival, taken off the link."""
         return self._in_flight.popleft()
@@ -56,6 +60,11 @@ class Link:
         lost = sum(len(arrival.data or b"") for arrival in self._in_flight)
         self._in_flight.clear()
         return lost
+
+    def restart(self) -> None:
+        """A new connection: what was late on the one before it delays nothing on this one."""
+        self.cut()
+        self._last = 0
 
     def _arrival(self, now: int) -> int:
         delay = max(1, self._delay * self._random.randint(5, 15) // 10)

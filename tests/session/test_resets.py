@@ -375,3 +375,39 @@ def test_lgn_19_resets_in_a_circle_end_the_session() -> None:
         slow.receive("35=A|34=1|98=0|108=30|141=Y|")
         slow.wait(0.5)
     assert slow.state is SessionState.ACTIVE
+
+
+def test_sch_06_what_a_refused_logon_used_up_of_new_numbers_is_undone() -> None:
+    # Found by a sweep: a Logon that was late by a minute counted, the initiator reset as its
+    # connection ended, and was told from then on that its number 1 was too low.
+    made = Bench(ACCEPTOR, reset_on_disconnect=True, sending_time_tolerance_seconds=120.0)
+    made.connected()
+    made.receive(made.logon_text(more="52=20260105-08:00:00.000|"))
+    assert made.counters == (2, 2)
+    made.disconnected()
+    assert made.rows == ["STATE DSC-03", "RESET_BOTH SCH-06"]
+    assert made.counters == (1, 1)
+    assert made.active().state is SessionState.ACTIVE
+
+
+def test_sch_06_a_refused_logon_undoes_no_number_that_was_in_use() -> None:
+    made = Bench(ACCEPTOR, reset_on_disconnect=True, next_in=5, next_out=7)
+    made.connected()
+    made.receive(made.logon_text(more="52=20260105-08:00:00.000|"))
+    made.disconnected()
+    assert made.rows == ["STATE DSC-03"]
+    assert made.counters == (6, 8)
+
+
+def test_sch_04_what_a_failed_commit_refused_is_not_told_as_dropped() -> None:
+    # Found by a sweep: the number of a refused message is used again, and was told twice.
+    store = MemoryStore()
+    made = Bench(INITIATOR, store=store)
+    made.send()
+    store.rollback()  # the commit failed, and the caller knows
+    made.send()
+    made.send()
+    store.commit()
+    made.reset()
+    made.connected()
+    assert [event for event in made.events if event.startswith("Dropped")] == ["Dropped 1-2"]

@@ -1,0 +1,184 @@
+"""Checkers: each invariant is broken on purpose here, by a defect put into a session."""
+
+import pickle
+from collections.abc import Callable
+
+import pytest
+
+from fixlab.errors import FixLabError, Violation
+from fixlab.session import liveness
+from fixlab.session.core import Core
+from fixlab.session.ending import Ending
+from fixlab.session.outbound import Composer, Replay
+from fixlab.session.recovering import Recovering
+from fixlab.session.session import Session
+from fixlab.session.transitions import TransitionKind
+from fixlab.sim import scenarios, sweep
+from fixlab.sim.checkers import INVARIANTS
+from fixlab.sim.loopback import Loopback
+from fixlab.stores.memory import MemoryStore
+from fixlab.wire.message import Message
+
+Patch = pytest.MonkeyPatch
+SEEDS = 300  # more than any of the defects below needs
+
+
+def no_heartbeats(patch: Patch) -> None:
+    due = liveness.due
+
+    def late(*given: object, **more: object) -> object:
+        found = due(*given, **more)  # type: ignore[arg-type]  # passed on
+        return None if found is liveness.Due.HEARTBEAT else found
+
+    patch.setattr("fixlab.session.liveness.due", late)
+
+
+def late_heartbeats(patch: Patch) -> None:
+    of = liveness.Pulse.of
+    patch.setattr(
+        liveness.Pulse,
+        "of",
+        lambda config, seconds: (pulse := of(config, seconds))._replace(
+            beat_after=pulse.beat_after * 2
+        ),
+    )
+    # The checkers keep their own clock by the true times.
+    patch.setattr("fixlab.sim.checkers.Pulse", type("True", (), {"of": staticmethod(of)}))
+
+
+def a_store_behind(patch: Patch) -> None:
+    patch.setattr(MemoryStore, "observed_in", lambda store, number: None)
+
+
+def another_number(patch: Patch) -> None:
+    message = Composer.message
+
+    def wrong(composer: Composer, kind: bytes, number: int, *rest: object) -> bytes:
+        return message(composer, kind, number + (number == 4), *rest)  # type: ignore[arg-type]
+
+    patch.setattr(Composer, "message", wrong)
+
+
+def probes_unanswered(patch: Patch) -> None:
+    patch.setattr(Recovering, "_answer_test", lambda session, message: None)
+
+
+def gaps_not_asked_for(patch: Patch) -> None:
+    patch.setattr(Recovering, "_request_missing", lambda session: None)
+
+
+def fills_one_short(patch: Patch) -> None:
+    fill = Replay._fill
+
+    def short(replay: Replay, first: int, new: int, *rest: object) -> object:
+        return fill(replay, first, max(first + 1, new - 1), *rest)  # type: ignore[arg-type]
+
+    patch.setattr(Replay, "_fill", short)
+
+
+def replays_without_their_time(patch: Patch) -> None:
+    replay = Composer.replay
+
+    def wrong(composer: Composer, raw: bytes, now: int) -> bytes:
+        return replay(composer, raw.replace(b"\x0138=100\x01", b"\x0138=101\x01"), now)
+
+    patch.setattr(Composer, "replay", wrong)
+
+
+def drops_a_delivery(patch: Patch) -> None:
+    expected = Session._on_expected
+
+    def lose(session: Session, message: Message, head: object) -> None:
+        expected(session, message, head)  # type: ignore[arg-type]
+        session._events = [e for e in session._events if type(e).__name__ != "Received"]
+
+    patch.setattr(Session, "_on_expected", lose)
+
+
+def resets_on_a_whim(patch: Patch) -> None:
+    patch.setattr(Session, "_resets_at_logon", lambda session: session._next_out > 6)
+
+
+def a_row_out_of_place(patch: Patch) -> None:
+    note = Core._note
+
+    def twice(session: Core, kind: TransitionKind, *rest: object, **more: object) -> None:
+        note(session, kind, *rest, **more)  # type: ignore[arg-type]
+        if kind is TransitionKind.GAP_OPENED:
+            session._rows[-1] = session._rows[-1]._replace(next_in_before=1)
+
+    patch.setattr(Core, "_note", twice)
+
+
+def logs_out_in_silence(patch: Patch) -> None:
+    def silent(session: Ending) -> None:
+        session._disconnect("LGO-02", "gone", clean=True)
+
+    patch.setattr(Ending, "_answer_logout", silent)
+
+
+DEFECTS: list[tuple[Callable[[Patch], None], set[str]]] = [
+    (no_heartbeats, {"timers"}),
+    (late_heartbeats, {"timers"}),
+    (a_store_behind, {"store"}),
+    (another_number, {"bytes"}),
+    (probes_unanswered, {"answers"}),
+    (gaps_not_asked_for, {"requests"}),
+    (fills_one_short, {"replays"}),
+    (replays_without_their_time, {"replays"}),
+    (drops_a_delivery, {"delivery"}),
+    (resets_on_a_whim, {"resets"}),
+    (a_row_out_of_place, {"rows"}),
+    (logs_out_in_silence, {"answers"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("defect", "found"), DEFECTS, ids=lambda each: getattr(each, "__name__", "")
+)
+def test_a_defect_is_found_and_named(
+    defect: Callable[[Patch], None], found: set[str], monkeypatch: Patch
+) -> None:
+    defect(monkeypatch)
+    runs = sweep(scenarios.anything, SEEDS, workers=1, stop_at_first=True, progress=False)
+    last = runs.iloc[-1]
+    assert not last["ok"]
+    assert last["invariant"] in found, last["text"]
+
+
+def test_a_checked_loopback_raises_what_it_finds_with_all_one_needs(
+    monkeypatch: Patch,
+) -> None:
+    gaps_not_asked_for(monkeypatch)
+    lab = Loopback(check=True, seed=5)
+    lab.logon()
+    lab.drop(sender="initiator", msg_seq_nums=[2])
+    for n in range(2):
+        lab.initiator.send(Message("D", {11: n}))
+    with pytest.raises(Violation) as caught:
+        lab.run(seconds=1)
+    violation = caught.value
+    assert isinstance(violation, FixLabError)
+    assert violation.invariant == "requests"
+    assert violation.sentence == INVARIANTS["requests"]
+    assert violation.session == lab.acceptor.id
+    assert violation.seed == 5
+    assert violation.rule == "SEQ-05"
+    assert violation.time == lab.clock.now()
+    assert "Gap(begin=2, end=2, held=1) is open" in str(violation)
+
+
+def test_an_unchecked_loopback_raises_nothing(monkeypatch: Patch) -> None:
+    gaps_not_asked_for(monkeypatch)
+    lab = Loopback()
+    lab.logon()
+    lab.drop(sender="initiator", msg_seq_nums=[2])
+    for n in range(2):
+        lab.initiator.send(Message("D", {11: n}))
+    lab.run(seconds=1)
+    assert lab.acceptor.session.gap is not None
+
+
+def test_each_invariant_has_a_sentence() -> None:
+    assert all(text.endswith(".") and text[0].isupper() for text in INVARIANTS.values())
+    assert pickle.loads(pickle.dumps(dict(INVARIANTS))) == INVARIANTS
