@@ -90,9 +90,7 @@ class Report:
             "begin_string": [result.begin_string for result in self],
             "verdict": [result.verdict.value for result in self],
             "rule": [result.rule for result in self],
-            "line": [
-                frames.MISSING if result.line is None else result.line for result in self
-            ],
+            "line": [frames.MISSING if result.line is None else result.line for result in self],
             "script": [result.script for result in self],
             "expected": [result.expected for result in self],
             "found": [result.found for result in self],
@@ -131,14 +129,9 @@ class Report:
             *(result.ref, case.title, case.level.value, result.verdict.value),
             *(result.rule, result.expected, result.found),
         )
-        return (
-            "<tr>"
-            + "".join(
-                f'<td style="text-align:left">{redact.escape(redact.mask(cell[:_CELL_MAX]))}</td>'
-                for cell in cells
-            )
-            + "</tr>"
-        )
+        shown = [redact.escape(redact.mask(cell[:_CELL_MAX])) for cell in cells]
+        row = "".join(f'<td style="text-align:left">{cell}</td>' for cell in shown)
+        return f"<tr>{row}</tr>"
 
     # On disk -----------------------------------------------------------------------------
 
