@@ -139,7 +139,9 @@ class _Live(ABC):
             return ""
         scope.next_out = stage.place.next_out
         agreement = Agreement(scope, reset=self._reset == "logon")
-        return await stage.drive(agreement.agree())
+        why = await stage.drive(agreement.agree())
+        scope.adopts = self.role is Role.INITIATOR
+        return why
 
     def _blocked(self, case: Case, why: str) -> CaseResult:
         return CaseResult(

@@ -596,6 +596,8 @@ class Player:
     def _note_message(self, wire: _Wire, message: Message) -> None:
         """What the runner learns from any message: numbers, Logon, what was forbidden."""
         number, new = message.number, message.get(36) or ""
+        if message.msg_type == LOGON and number is not None:
+            self._adopt_number(number)
         if message.msg_type == "4" and new.isdigit():
             self.scope.next_in = int(new) - self.scope.shift_in
         elif number is not None and message.get(43) != "Y":
@@ -609,6 +611,16 @@ class Player:
                 if not match(message, pattern).why:
                     never = f"never {'|'.join(map(str, pattern))}"
                     self._forbidden = (line, at, never, _name(message))
+
+    def _adopt_number(self, number: int) -> None:
+        """The first Logon of an initiator that goes on with its numbers.
+
+        It may have tried to connect since they were last agreed on, which uses numbers up.
+        """
+        scope = self.scope
+        if scope.adopts and number > scope.shift_in + scope.next_in:
+            scope.shift_in = number - scope.next_in
+        scope.adopts = False
 
     def _note_logon(self, message: Message) -> None:
         if self.scope.role is not Role.INITIATOR:

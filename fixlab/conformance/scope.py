@@ -39,6 +39,7 @@ class Scope:
     shift_in: int = 0  # the same of the system under test
     next_out: int = 1  # the runner's next number, counted from 1
     next_in: int = 1  # the next one of the system under test
+    adopts: bool = False  # the first Logon that comes may have a higher number than known
     values: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
