@@ -69,7 +69,7 @@ def _shown(lines: Iterable[Line], scope: Scope) -> Iterator[str]:
                 continue
             condition, text = None, text[text.index(": ") + 2 :]
         if isinstance(step, notation.Expect) and step.keep_as not in ("", "hb"):
-            scope.values[step.keep_as] = _KEPT
+            scope.kept[step.keep_as] = _KEPT
             unknown.append(f"${step.keep_as}")
         how = ""
         if isinstance(step, notation.SendRaw):

@@ -17,9 +17,9 @@ from fixlab.conformance import notation
 from fixlab.conformance.matching import match
 from fixlab.conformance.matching import shown as shown_value
 from fixlab.conformance.model import Case, CaseResult, Entry, Verdict, shown
-from fixlab.conformance.notation import Line, Mode, Step, Template, parse_line
-from fixlab.conformance.scope import Scope
-from fixlab.conformance.writing import raw_bytes, write
+from fixlab.conformance.notation import Line, Mode, Step, parse_line
+from fixlab.conformance.scope import NoNumberError, Scope, to_int
+from fixlab.conformance.writing import raw_bytes, write, write_fields
 from fixlab.session.transitions import Role
 from fixlab.wire.framer import Framer, Garbled
 from fixlab.wire.message import Message
@@ -241,6 +241,12 @@ class Player:
     # Lines -------------------------------------------------------------------------------
 
     def _line(self, line: Line, number: int) -> _Part:
+        try:
+            yield from self._play_line(line, number)
+        except NoNumberError as error:
+            raise _MissedError("a number to go on from", str(error)) from None
+
+    def _play_line(self, line: Line, number: int) -> _Part:
         yield from self._look()
         states = {"got": self._got, "open": self._is_open(1)}
         condition = line.condition
@@ -367,7 +373,7 @@ class Player:
             yield from self._do(Wait(until))
 
     def _beat(self) -> None:
-        heartbeat = int(self.scope.values["hb"])
+        heartbeat = to_int(self.scope.value("$hb", self.now)) or 1
         self._keepalive_at = self.now + times.seconds(heartbeat)
 
     def _goodbye(self) -> _Part:
@@ -377,8 +383,7 @@ class Player:
             if not wire.up:
                 continue
             if wire.logon_sent and wire.logon_came and self._is_open(connection):
-                raw = write(Template(((35, "5"),)), self.scope, self.now)
-                yield from self._write(connection, (raw,), "")
+                yield from self._say(connection, [(35, "5")])
                 until = self.now + times.seconds(_GOODBYE_SECONDS)
                 while self.now < until and not self._said_goodbye(wire):
                     yield from self._do(Wait(until))
@@ -405,15 +410,16 @@ class Player:
             beat = self._keepalive_at
             yield from self._do(Wait(until if beat is None else min(until, beat)))
             if beat is not None and self.now >= beat:
-                yield from self._say(connection, "35=0")
+                yield from self._say(connection, [(35, "0")])
                 self._beat()
         item = wire.inbox[0]
         return None if item.time > until else item
 
-    def _say(self, connection: int, text: str) -> _Part:
-        """Send what the script does not say: Heartbeats of KEEPALIVE."""
+    def _say(self, connection: int, fields: list[tuple[int, str]]) -> _Part:
+        """Send what the script does not say, such as the Heartbeats of KEEPALIVE."""
         mark = self.mark
-        yield from self._send(notation.Send((notation.template(text),)), connection)
+        raw = write_fields(fields, self.scope, self.now)
+        yield from self._write(connection, (raw,), "")
         self.mark = mark
 
     def _passes(self, connection: int, message: Message) -> Generator[Action, Turn, bool]:
@@ -421,8 +427,7 @@ class Player:
         if message.msg_type == HEARTBEAT and 112 not in message:
             return True
         if self._keepalive_at is not None and message.msg_type == TEST_REQUEST:
-            answer = (message.get(112) or "").replace("|", "")
-            yield from self._say(connection, f"35=0|112={answer}")
+            yield from self._say(connection, [(35, "0"), (112, message.get(112) or "")])
             return True
         return False
 
@@ -448,7 +453,7 @@ class Player:
         self._wires[connection].inbox.popleft()
         self.mark = max(self.mark, item.time)
         if step.keep_as:
-            self.scope.values[step.keep_as] = self._unshifted(message, step.keep_tag)
+            self.scope.kept[step.keep_as] = self._unshifted(message, step.keep_tag)
         if found.tolerated and self._lenient is None:
             self._note_tolerated(step, expected, found.tolerated)
 
@@ -472,10 +477,10 @@ class Player:
     def _unshifted(self, message: Message, tag: int) -> str:
         """A value to keep; numbers count as the script counts."""
         value = message[tag]
-        shifted = self.scope.shifted_in(tag, value)
-        if shifted == value or not value.isdigit():
+        number, shifted = to_int(value), to_int(self.scope.shifted_in(tag, value))
+        if number is None or shifted is None:
             return value
-        return str(2 * int(value) - int(shifted))
+        return str(2 * number - shifted)
 
     def _quiet(self, step: notation.Quiet, connection: int) -> _Part:
         until = self.mark + times.seconds(step.seconds)
@@ -514,7 +519,9 @@ class Player:
 
     def _cover(self, step: notation.Cover, connection: int) -> _Part:
         """Repeats and gap fills, each where the one before it ended."""
-        first, last = (int(self.scope.value(one, self.now)) for one in (step.begin, step.end))
+        first, last = (
+            to_int(self.scope.value(one, self.now)) or 0 for one in (step.begin, step.end)
+        )
         due, until = first + self.scope.shift_in, self.mark + times.seconds(step.seconds)
         end = last + self.scope.shift_in
         expected = f"numbers {due} to {end}, resent or gap-filled"
@@ -530,8 +537,8 @@ class Player:
             if not (filled or repeated) or message.number != due:
                 raise _MissedError(expected, f"{_name(message)} where {due} was due")
             self._wires[connection].inbox.popleft()
-            new = message.get(36) or ""
-            due = max(due + 1, int(new)) if filled and new.isdigit() else due + 1
+            new = to_int(message.get(36)) if filled else None
+            due = due + 1 if new is None else max(due + 1, new)
         self.mark = self.now
 
     def _nothing(self, connection: int, seconds: float) -> str:
@@ -595,11 +602,11 @@ class Player:
 
     def _note_message(self, wire: _Wire, message: Message) -> None:
         """What the runner learns from any message: numbers, Logon, what was forbidden."""
-        number, new = message.number, message.get(36) or ""
+        number, new = message.number, to_int(message.get(36))
         if message.msg_type == LOGON and number is not None:
             self._adopt_number(number)
-        if message.msg_type == "4" and new.isdigit():
-            self.scope.next_in = int(new) - self.scope.shift_in
+        if message.msg_type == "4" and new is not None:
+            self.scope.next_in = new - self.scope.shift_in
         elif number is not None and message.get(43) != "Y":
             self.scope.next_in = number - self.scope.shift_in + 1
         if message.msg_type == LOGON:
