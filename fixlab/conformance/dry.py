@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from html import escape
 
@@ -80,7 +81,9 @@ def _shown(lines: Iterable[Line], scope: Scope) -> Iterator[str]:
         else:
             yield text
             continue
-        doubt = " ?" if any(name in text for name in unknown) else ""
+        doubt = (
+            " ?" if any(re.search(rf"\{name}(?![a-z0-9])", text) for name in unknown) else ""
+        )
         before = text[: text.index(": ") + 2] if condition is not None else ""
         second = "[2] " if line.connection == 2 else ""
         yield f"{before}{second}> {how}{shown(raw)}{doubt}"

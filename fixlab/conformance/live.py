@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +18,7 @@ from fixlab.conformance.profile import Profile
 from fixlab.conformance.scope import Scope
 from fixlab.conformance.targets import HOOKS, Hook, Identity
 from fixlab.errors import ConfigError, ConnectError
+from fixlab.redact import printable
 from fixlab.session.config import BEGIN_STRINGS
 from fixlab.session.transitions import Role
 from fixlab.times import SystemClock
@@ -227,7 +229,9 @@ class LiveTarget(_Live):
         except TimeoutError:
             return f"no connection within {self._connect_seconds:g} s"
         except (OSError, UnicodeError) as error:
-            return f"no connection ({getattr(error, 'strerror', None) or error})"
+            number = getattr(error, "errno", None) or 0
+            why = os.strerror(number) if number > 0 else error
+            return f"no connection ({printable(str(why))})"
         return ""
 
     def _expect(self, stage: Stage, connection: int) -> None:

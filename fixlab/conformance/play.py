@@ -173,6 +173,7 @@ class Player:
         self.entries: list[Entry] = []
         self._wires: dict[int, _Wire] = {}
         self._opened: set[int] = set()
+        self._why: dict[int, str] = {}  # why a connection ended, or never came up
         self._got = False  # whether the last `<?` did
         self._keepalive_at: int | None = None
         self._lenient: tuple[Line, int, str, str] | None = None
@@ -223,7 +224,7 @@ class Player:
         self, verdict: Verdict, line: Line | None, number: int, expected: str, found: str
     ) -> CaseResult:
         rule = ""
-        if line is not None and verdict is not Verdict.SKIP:
+        if line is not None and verdict is not Verdict.BLOCKED:
             rule = line.rule or self.case.rules[0]
         return CaseResult(
             ref=self.case.ref,
@@ -331,8 +332,7 @@ class Player:
         self._begin(connection)
         yield from self._do(Open(connection))
         if connection not in self._opened:
-            why = self._why_closed(connection)
-            raise _MissedError("a connection", why or "nobody answers")
+            raise _MissedError("a connection", self._why.get(connection) or "nobody answers")
         self.mark = self.now
 
     def _await_connect(self, seconds: float, connection: int) -> _Part:
@@ -568,6 +568,7 @@ class Player:
                 self._arrived(wire, event)
             elif wire.up or event.connection not in self._opened:
                 wire.up = False
+                self._why[event.connection] = event.why
                 wire.inbox.append(_Item(event.time, None))
                 why = f" ({event.why})" if event.why else ""
                 self._enter(event.connection, "!", f"closed{why}", event.time)
@@ -639,10 +640,6 @@ class Player:
         if needed is not None and message.get(108) != str(needed):
             found = shown_value(108, message.get(108) or "absent")
             raise _SkippedError(f"needs HeartBtInt(108) {needed}, its Logon has {found}")
-
-    def _why_closed(self, connection: int) -> str:
-        entries = [e.text for e in self.entries if e.connection == connection]
-        return entries[-1] if entries else ""
 
     def _is_open(self, connection: int) -> bool:
         wire = self._wires.get(connection)

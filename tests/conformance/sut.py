@@ -53,12 +53,12 @@ def played(
     role: str = "acceptor",
     begin_string: str = "FIX.4.4",
     profile: Profile = PROFILE,
+    imitates: str = "spec",
     **settings: Any,
 ) -> Report:
-    """The report of these cases against fixlab in memory."""
-    return run(
-        SessionTarget(config(begin_string, **settings), role), cases=cases, profile=profile
-    )
+    """The report of these cases against fixlab in memory; it `imitates` an engine."""
+    target = SessionTarget(config(begin_string, profile=imitates, **settings), role)
+    return run(target, cases=cases, profile=profile)
 
 
 def case_of(script: str, *, head: str = "pre: LOGON", role: str = "any") -> Case:

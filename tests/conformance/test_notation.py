@@ -103,7 +103,7 @@ def test_a_line_may_have_a_condition_a_connection_and_a_rule() -> None:
         ("35=0", "a line starts with one of > < <~"),
         ("> 34=2", "needs 35="),
         ("> 35=0|x", "expected tag=value, .order or .body, found 'x'"),
-        ("> 35=0|34={2,3}", "a choice of numbers is two lines"),
+        ("> 35=0|34={2,3}", "for a choice of numbers write two lines"),
         ("> 35=0 {8:+1}", r"expected \{9:\+n\}.*found \{8:\+1\}"),
         ("< ", "expected a pattern, NONE or CLOSE"),
         ("< 35", "expected f=v, f=.*found '35'"),
