@@ -1,4 +1,4 @@
-"""All test cases in memory, both roles: how long they take, and how much time passes in them."""
+"""All test cases in memory, both roles: how long they take, and how much time passes."""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from fixlab.conformance import CASES, Level, Profile, Report, Verdict
@@ -11,6 +14,12 @@ from tests.conformance.sut import case_of, played
 from tests.dictionary.published import VERSIONS
 
 ROLES = ("initiator", "acceptor")
+
+
+def disconnects(session: Any, garbled: object) -> None:
+    session._disconnect("FRM-06", "broken on purpose")
+
+
 ENCRYPTED = ["14n", *(f"17{letter}" for letter in "cdefghij")]
 
 # Where the profile `quickfix` does not do what QuickFIX itself does: it imitates how a session
@@ -125,3 +134,35 @@ def test_a_case_of_ones_own_runs_like_any_other() -> None:
     found = played([case])["T-1"]
     assert (found.verdict, found.rule, found.line) == (Verdict.FAIL, "HBT-03", 2)
     assert found.found == "Heartbeat(0) 34=2: 112 is mine, expected yours"
+
+
+# A session broken on purpose: what to replace, by what, and the cases that must see it.
+BROKEN: list[tuple[str, Callable[..., object], set[str]]] = [
+    ("fixlab.session.inbound.check_sending_time", lambda *given: None, {"2o"}),
+    ("fixlab.session.inbound.check_poss_dup", lambda *given: None, {"2f", "2g"}),
+    (
+        "fixlab.session.session.Session._on_garbled",
+        disconnects,
+        {"2d", "2m", "2t", "3b", "X-22"},
+    ),
+    ("fixlab.session.session.Session._on_low", lambda *given: None, {"2c", "10d"}),
+    ("fixlab.session.session.Session._on_early", lambda *given: None, {"2b", "10a", "X-27"}),
+    ("fixlab.session.session.Session._on_second_logon", lambda *given: None, {"X-12", "X-10"}),
+    (
+        "fixlab.session.core.Core._reject",
+        lambda *given: None,
+        {"2q", "14a", "14b", "14h", "X-04"},
+    ),
+    ("fixlab.session.ending.Ending._answer_logout", lambda *given: None, {"13b", "X-07"}),
+]
+
+
+@pytest.mark.parametrize(("name", "instead", "seen"), BROKEN)
+def test_a_broken_session_is_caught(
+    name: str, instead: Callable[..., object], seen: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(name, instead)
+    report = played()
+    assert seen <= set(of(report, Verdict.FAIL, Verdict.LENIENT))
+    # And what has nothing to do with it still passes.
+    assert report["3a"].verdict is Verdict.PASS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -90,7 +91,11 @@ def names(cases: Iterable[str]) -> dict[str, str]:
 
 @contextlib.asynccontextmanager
 async def acceptor(
-    cases: Iterable[str], begin_string: str = "FIX.4.4", **settings: Any
+    cases: Iterable[str],
+    begin_string: str = "FIX.4.4",
+    *,
+    engine_tls: ssl.SSLContext | None = None,
+    **settings: Any,
 ) -> AsyncIterator[LiveTarget]:
     """fixlab's Acceptor, with a session for each case; `settings` of the target."""
     venue, named = Venue(begin_string), names(cases)
@@ -98,9 +103,8 @@ async def acceptor(
     def on_event(session: str, event: Event) -> None:
         venue.on_event(session.rpartition(">")[2], event)
 
-    async with Acceptor(
-        [venue.config(name) for name in named.values()], on_event=on_event
-    ) as it:
+    configs = [venue.config(name) for name in named.values()]
+    async with Acceptor(configs, on_event=on_event, tls=engine_tls) as it:
         venue.drivers |= {s.rpartition(">")[2]: driver for s, driver in it.sessions.items()}
         yield LiveTarget(
             "127.0.0.1",
@@ -120,7 +124,11 @@ async def acceptor(
 
 @contextlib.asynccontextmanager
 async def initiators(
-    cases: Iterable[str], begin_string: str = "FIX.4.4", **settings: Any
+    cases: Iterable[str],
+    begin_string: str = "FIX.4.4",
+    *,
+    engine_tls: ssl.SSLContext | None = None,
+    **settings: Any,
 ) -> AsyncIterator[ListeningTarget]:
     """An Initiator of fixlab for each case, which connects when its case waits for it."""
     venue, named = Venue(begin_string), names(cases)
@@ -135,6 +143,7 @@ async def initiators(
                 port=target.port,
                 on_event=lambda event: venue.on_event(runner, event),
                 reconnects_max=0,
+                tls=engine_tls,
             )
         driver = venue.drivers[runner]
         assert isinstance(driver, Initiator)
