@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fixlab import panels, plots, sim, stores
+    from fixlab import conformance, panels, plots, sim, stores
     from fixlab.analysis import gaps
     from fixlab.dictionary import Dictionary, explain
     from fixlab.errors import FixLabError
@@ -61,6 +61,7 @@ __all__ = [
     "Transition",
     "TransitionKind",
     "VirtualClock",
+    "conformance",
     "explain",
     "gaps",
     "panels",

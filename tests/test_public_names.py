@@ -42,7 +42,7 @@ NAMES = {
     "gaps": "fixlab.analysis",
     "sweep": "fixlab.sim.sweeping",
 }
-PACKAGES = ("panels", "plots", "sim", "stores")
+PACKAGES = ("conformance", "panels", "plots", "sim", "stores")
 
 
 def exists(module: str) -> bool:

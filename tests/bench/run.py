@@ -2,8 +2,8 @@
 
     python tests/bench/run.py [PART ...]
 
-The parts are codec, stores, import, journal, sessions, replays and simulations; all of them
-when none is named.
+The parts are codec, stores, import, journal, sessions, replays, simulations and
+conformance; all of them when none is named.
 """
 
 from __future__ import annotations
@@ -13,7 +13,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.bench import codec, imports, journals, replays, sessions, simulations, stores
+from tests.bench import (
+    codec,
+    conformance,
+    imports,
+    journals,
+    replays,
+    sessions,
+    simulations,
+    stores,
+)
 from tests.bench.measure import machine
 
 PARTS = {
@@ -24,6 +33,7 @@ PARTS = {
     "sessions": sessions.run,
     "replays": replays.run,
     "simulations": simulations.run,
+    "conformance": conformance.run,
 }
 
 
