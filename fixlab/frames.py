@@ -18,7 +18,7 @@ import pandas as pd
 from pandas.arrays import IntegerArray
 
 from fixlab.errors import SchemaError
-from fixlab.session.transitions import SessionState, TransitionKind
+from fixlab.session.transitions import Role, SessionState, TransitionKind
 
 TIME = "datetime64[ns, UTC]"
 # What stands for a missing value in an int64 array that `build` is given; also NaT's value.
@@ -540,9 +540,74 @@ STORE_EDIT = Schema(
     ),
 )
 
+VERDICTS = ("PASS", "LENIENT", "FAIL", "SKIP", "BLOCKED")
+
+REPORT = Schema(
+    name="report",
+    title="one row for each test case that was played against a counterparty",
+    columns=(
+        Column(name="ref", dtype="str", meaning="reference id of the case, such as 2b"),
+        Column(name="title", dtype="str", meaning="what it is about"),
+        Column(
+            name="level",
+            dtype="category",
+            meaning="mandatory or optional in the FIX session test cases, or recommended",
+            categories=("M", "O", "R"),
+        ),
+        Column(
+            name="role",
+            dtype="category",
+            meaning="which end the system under test was",
+            categories=tuple(role.value for role in Role),
+        ),
+        Column(name="begin_string", dtype="category", meaning="BeginString(8) of the session"),
+        Column(
+            name="verdict",
+            dtype="category",
+            meaning="what became of it; LENIENT differs only in what is tolerated, BLOCKED did "
+            "not get as far as its precondition",
+            categories=VERDICTS,
+        ),
+        Column(
+            name="rule",
+            dtype="category",
+            missing='"" when all held',
+            meaning="id of the rule that the first line that did not hold is about",
+        ),
+        Column(
+            name="line",
+            dtype="Int64",
+            missing="NA when all held",
+            meaning="which line of the script that was, from 1",
+        ),
+        Column(name="script", dtype="str", missing='"" when all held', meaning="that line"),
+        Column(
+            name="expected",
+            dtype="str",
+            missing='"" when all held',
+            meaning="what that line asked for",
+        ),
+        Column(
+            name="found",
+            dtype="str",
+            missing='"" when all held',
+            meaning="what came instead; for SKIP and BLOCKED why",
+        ),
+        Column(
+            name="seconds",
+            dtype="float64",
+            unit="s",
+            meaning="how long it took; virtual time in memory",
+        ),
+    ),
+)
+
 SCHEMAS = {
     schema.name: schema
-    for schema in (TRANSITIONS, GAPS, FLIGHTS, STORES, STORED, STORE_PROBLEMS, STORE_EDIT)
+    for schema in (
+        *(TRANSITIONS, GAPS, FLIGHTS, STORES, STORED, STORE_PROBLEMS, STORE_EDIT),
+        REPORT,
+    )
 }
 
 
