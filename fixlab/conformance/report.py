@@ -90,9 +90,7 @@ class Report:
             "begin_string": [result.begin_string for result in self],
             "verdict": [result.verdict.value for result in self],
             "rule": [result.rule for result in self],
-            "line": [
-                frames.MISSING if result.line is None else result.line for result in self
-            ],
+            "line": [frames.MISSING if result.line is None else result.line for result in self],
             "script": [result.script for result in self],
             "expected": [result.expected for result in self],
             "found": [result.found for result in self],
@@ -139,6 +137,18 @@ class Report:
             )
             + "</tr>"
         )
+
+    def to_html(
+        self, path: str | os.PathLike[str], *, about: Mapping[str, str] | None = None
+    ) -> None:
+        """Write the report to `path` as one page of HTML that needs nothing else.
+
+        `about` are rows of its heading that only the caller knows, such as `{"Tested by": "..."}`
+        or a time. Secrets are masked.
+        """
+        from fixlab.conformance.page import page  # it is about reports, so it imports this
+
+        Path(path).write_text(page(self, about=about), encoding="utf-8")
 
     # On disk -----------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -149,6 +150,12 @@ def test_it_needs_nothing_else_and_has_no_clock() -> None:
     assert not re.search(r"https?:|url\(|@import", text)
     assert text == page(samples.report(), about={"Time": "2026-11-25 09:00 UTC"})
     assert "2026-11-25 09:00 UTC" in outline.words["dd"]
+
+
+def test_a_report_writes_its_page(tmp_path: Path) -> None:
+    path = tmp_path / "out.html"
+    samples.report().to_html(path, about={"Tested by": "the desk"})
+    assert path.read_text("utf-8") == page(samples.report(), about={"Tested by": "the desk"})
 
 
 def test_a_long_transcript_is_cut() -> None:
