@@ -112,7 +112,7 @@ def _counts(report: Report) -> str:
 def _facts(report: Report, about: Mapping[str, str]) -> str:
     rows = {
         "Counterparty": report.target,
-        "Its role": _listed(one.role.value.lower() for one in report),
+        "Its role": _listed(one.role.value for one in report),
         "Version": _listed(one.begin_string for one in report),
         **about,
     }

@@ -4,7 +4,7 @@ They come with `pip install "fixlab[engines]"`. Importing this package needs nei
 """
 
 from fixlab.engines._kinds import ENGINES, EngineKind, dictionary_files, dictionary_settings
-from fixlab.engines._process import Engine, EngineSession
+from fixlab.engines._process import Engine, EngineSession, engine_kind
 
 __all__ = [
     "ENGINES",
@@ -13,4 +13,5 @@ __all__ = [
     "EngineSession",
     "dictionary_files",
     "dictionary_settings",
+    "engine_kind",
 ]

@@ -123,12 +123,15 @@ class _Engine:
 
     async def _send_orders(self, name: str, count: int, prefix: str, pause: float) -> None:
         session_id = self.names[name]
-        for n in range(count):
-            body = order_fields(session_id.begin_string) | {11: f"{prefix}-{n}"}
-            await self._transport.sessions[session_id].send_app(_made("D", body))
-            if pause:
+        sent = 0
+        try:
+            for n in range(count):
+                body = order_fields(session_id.begin_string) | {11: f"{prefix}-{n}"}
+                await self._transport.sessions[session_id].send_app(_made("D", body))
+                sent += 1
                 await asyncio.sleep(pause)
-        tell("sent", name, count)
+        finally:  # it takes nothing while it is not logged on
+            tell("sent", name, sent)
 
     def _start(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

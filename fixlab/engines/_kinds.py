@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,8 @@ class EngineKind:
     module: str  # what must be installed
     child: Path  # the program of its process
     settings: str  # lines of [DEFAULT]; {folder} is the engine's own
-    hooks: frozenset[str]  # what an operator can have it do, by the name of the command
+    # What it can be told, and what it replies once it is done; "" for nothing.
+    replies: Mapping[str, str]
 
     def require(self) -> None:
         """Raise `ConfigError`, with the command to type, when the engine is not installed."""
@@ -55,14 +57,21 @@ ENGINES: dict[str, EngineKind] = {
         "quickfix",
         _FOLDER / "_quickfix.py",
         _QUICKFIX,
-        frozenset({"send", "skip", "reset", "logon", "logout", "numbers"}),
+        {
+            "send": "sent",
+            "skip": "skipped",
+            "numbers": "numbers",
+            "logout": "leaving",
+            "logon": "",
+            "reset": "",
+        },
     ),
     "fixcore": EngineKind(
         "fixcore",
         "fixcore",
         _FOLDER / "_fixcore.py",
         _FIXCORE,
-        frozenset({"send", "logon", "logout", "numbers"}),
+        {"send": "sent", "numbers": "numbers", "logout": "leaving", "logon": ""},
     ),
 }
 

@@ -15,13 +15,14 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from fixlab.engines._kinds import ENGINES, EngineKind
 from fixlab.errors import ConfigError, ConnectError
 
 START_SECONDS = 30.0  # with dictionaries to load, on a busy machine
 STOP_SECONDS = 10.0
+REPLY_SECONDS = 10.0
 _WORDS_MAX = 400  # characters of its last words that an error repeats
 
 Report = Callable[[str, str, list[Any]], None]
@@ -76,7 +77,7 @@ class Engine:
     def __init__(
         self,
         kind: str | EngineKind,
-        role: Literal["acceptor", "initiator"],
+        role: str,
         sessions: Iterable[EngineSession],
         *,
         folder: Path | None = None,
@@ -84,7 +85,7 @@ class Engine:
         echo: bool = True,
         on_report: Report | None = None,
     ) -> None:
-        self.kind = _kind_of(kind)
+        self.kind = engine_kind(kind)
         self.kind.require()
         if role not in ("acceptor", "initiator"):
             raise ConfigError(f"role is {role!r}, expected 'acceptor' or 'initiator'")
@@ -102,6 +103,8 @@ class Engine:
         self.port: int = self._held.getsockname()[1]
         self._process: subprocess.Popen[str] | None = None
         self._listening: threading.Thread | None = None
+        self._heard = threading.Condition()
+        self._replies: dict[tuple[str, str], list[Any]] = {}  # the last of each kind
 
     def __enter__(self) -> Self:
         try:
@@ -199,7 +202,7 @@ class Engine:
     # Talk ---------------------------------------------------------------------------------
 
     def tell(self, command: str, session_id: str, *arguments: object) -> None:
-        """Have it do something: `send`, `skip`, `reset`, `logon`, `logout`."""
+        """Have it do something, as its kind's `replies` lists; returns at once."""
         if self._process is None:
             raise ConnectError(f"{self.kind.title} does not run")
         assert self._process.stdin is not None
@@ -209,6 +212,24 @@ class Engine:
         except BrokenPipeError:
             pass  # it has crashed: `stop` says so, with its last words
 
+    def ask(self, command: str, session_id: str, *arguments: object) -> list[Any]:
+        """Have it do something and wait for its word that it has; returns what it replied.
+
+        Raises `ConnectError` when no reply comes within 10 s, or it has no reply to give.
+        """
+        if not self.kind.replies.get(command):
+            raise ConfigError(f"{self.kind.title} has no reply to {command!r}")
+        key = (self.kind.replies[command], session_id)
+        with self._heard:
+            self._replies.pop(key, None)
+            self.tell(command, session_id, *arguments)
+            if not self._heard.wait_for(lambda: key in self._replies, REPLY_SECONDS):
+                raise ConnectError(
+                    f"{self.kind.title} did not answer {command!r} for {session_id} within "
+                    f"{REPLY_SECONDS:g} s{self._last_words()}"
+                )
+            return self._replies.pop(key)
+
     def _listen(self, process: subprocess.Popen[str], first: threading.Event) -> None:
         assert process.stdout is not None
         for line in process.stdout:
@@ -216,8 +237,13 @@ class Engine:
             if kind == "ready":
                 self._ready = True
                 first.set()
-            elif self._on_report is not None:
+                continue
+            if self._on_report is not None:
                 self._on_report(kind, session_id, rest)
+            if kind in self.kind.replies.values():
+                with self._heard:
+                    self._replies[kind, session_id] = rest
+                    self._heard.notify_all()
         first.set()  # it is gone; nobody waits for it any longer
 
     def _configuration(self) -> str:
@@ -236,7 +262,8 @@ class Engine:
         return f": {text[-_WORDS_MAX:].splitlines()[-1]}" if text else ""
 
 
-def _kind_of(kind: str | EngineKind) -> EngineKind:
+def engine_kind(kind: str | EngineKind) -> EngineKind:
+    """The kind of this name; raises `ConfigError` when there is none."""
     if isinstance(kind, EngineKind):
         return kind
     if kind not in ENGINES:

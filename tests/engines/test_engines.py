@@ -94,24 +94,15 @@ def test_an_initiator_comes_when_it_is_told_to(kind: str) -> None:
     sessions = [EngineSession("FIX.4.4", name) for name in ("ONE", "TWO")]
     sessions = [one._replace(settings=dictionary_settings("FIX.4.4")) for one in sessions]
     with Engine(kind, "initiator", sessions) as engine:
-
-        async def story() -> None:
-            came: asyncio.Queue[bytes] = asyncio.Queue()
-
-            async def on_connect(
-                reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-            ) -> None:
-                await came.put(await reader.read(4096))
-                writer.close()
-
-            server = await asyncio.start_server(on_connect, "127.0.0.1", engine.port)
-            async with server:
-                engine.tell("logon", sessions[1].id)
-                first = await asyncio.wait_for(came.get(), 10)
-                assert b"\x0135=A\x01" in first
-                assert b"\x0156=TWO\x01" in first
-
-        run(story())
+        with socket.create_server(("127.0.0.1", engine.port)) as server:
+            server.settimeout(10)
+            engine.tell("logon", sessions[1].id)
+            connection, _ = server.accept()
+            with connection:
+                connection.settimeout(10)
+                first = connection.recv(4096)
+        assert b"\x0135=A\x01" in first
+        assert b"\x0156=TWO\x01" in first
 
 
 @KINDS
@@ -132,6 +123,36 @@ def test_many_sessions_have_numbers_of_their_own(kind: str) -> None:
             await asyncio.gather(*(one(number) for number in range(len(names))))
 
         run(story())
+
+
+@KINDS
+def test_it_replies_once_it_has_done_what_it_was_asked(kind: str) -> None:
+    with Engine(kind, "acceptor", [SESSION]) as engine:
+
+        async def story() -> None:
+            async with raw_client(engine.port) as peer:
+                await logged_on(peer)
+                assert await asyncio.to_thread(engine.ask, "send", SESSION.id, 2, "APP", 0) == [
+                    2
+                ]
+                answers = [await peer.read(), await peer.read()]
+                assert [answer[11] for answer in answers] == ["APP-0", "APP-1"]
+                assert await asyncio.to_thread(engine.ask, "numbers", SESSION.id) == [4, 2]
+
+        run(story())
+        with pytest.raises(ConfigError, match=f"{engine.kind.title} has no reply to 'logon'"):
+            engine.ask("logon", SESSION.id)
+
+
+@pytest.mark.parametrize(("kind", "numbered"), [("quickfix", 2), ("fixcore", 0)])
+def test_sch_07_what_an_application_sends_while_nobody_is_there(
+    kind: str, numbered: int
+) -> None:
+    """QuickFIX numbers it at once; fixcore refuses it."""
+    with Engine(kind, "acceptor", [SESSION]) as engine:
+        sent = engine.ask("send", SESSION.id, 2, "APP", 0)
+        assert engine.ask("numbers", SESSION.id) == [1 + numbered, 1]
+        assert sent == [numbered]
 
 
 # Life and death ----------------------------------------------------------------------------
@@ -236,12 +257,12 @@ def test_a_mistake_says_what_is_expected() -> None:
     with pytest.raises(ConfigError, match=r"no engine 'quickfax', expected one of quickfix, "):
         Engine("quickfax", "acceptor", [])
     with pytest.raises(ConfigError, match=r"role is 'server', expected 'acceptor' or"):
-        Engine("quickfix", "server", [])  # type: ignore[arg-type]
+        Engine("quickfix", "server", [])
     with pytest.raises(ConfigError, match=r"no dictionary of 'FIX.9.9'"):
         dictionary_files("FIX.9.9")
     engine = Engine("quickfix", "acceptor", [SESSION])
     with pytest.raises(ConnectError, match=r"QuickFIX does not run"):
-        engine.tell("logout", SESSION.id)
+        engine.ask("logout", SESSION.id)
     engine.close()
 
 

@@ -26,7 +26,7 @@ class Engine(engines.Engine):
 
     def __init__(
         self,
-        role: Any,
+        role: str,
         folder: Path,
         specs: Iterable[Spec],
         *,
