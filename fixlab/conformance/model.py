@@ -45,7 +45,7 @@ class Need(StrEnum):
     STOP = "stop"  # an operator, or a hook, stops it
     APP_SEND = "app-send"  # an operator, or a hook, has its application send
     APP_DOWN = "app-down"  # an operator, or a hook, takes its application down
-    FRESH = "fresh"  # it has to start with both numbers at 1
+    GAP_AT_LOGON = "gap-at-logon"  # it asks for a gap at Logon: not with 789 in use (LGN-22)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fixlab.conformance.model import Need
 from fixlab.errors import ConfigError
 
-FORBIDDABLE = (Need.GARBLED, Need.DUPLICATE, Need.RESET, Need.STRANGER, Need.FRESH)
+FORBIDDABLE = (Need.GARBLED, Need.DUPLICATE, Need.RESET, Need.STRANGER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
