@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from fixlab import __version__, facts, redact
+from fixlab import __version__, redact
 from fixlab.conformance.model import Case, CaseResult, Entry, Level, Verdict
 from fixlab.conformance.page_style import STYLE
 from fixlab.conformance.report import Report
+from fixlab.conformance.side_by_side import message_name
 from fixlab.rules import RULES
 
 _LINES_MAX = 300  # of a transcript; the rest is counted
@@ -245,8 +246,7 @@ def _name_of(entry: Entry, version: str) -> str:
     found = _MSG_TYPE.search(entry.text)
     if found is None or entry.direction not in "<>":
         return ""
-    known = version if version in facts.VERSIONS else None
-    return facts.message_name(found[1], known) or ""
+    return message_name(found[1], version) or ""
 
 
 # Letters ------------------------------------------------------------------------------
