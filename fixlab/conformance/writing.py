@@ -63,6 +63,7 @@ def _missing(given: Fields, template: Template, scope: Scope, now: int) -> Field
         (56, scope.identity.target),
     ]
     if (35, "A") in given:
+        usual += scope.profile.logon_fields
         if scope.profile.next_expected and scope.begin_string in ("FIX.4.4", "FIXT.1.1"):
             usual.append((789, str(scope.next_in)))  # LGN-21
         if scope.begin_string == "FIXT.1.1":
