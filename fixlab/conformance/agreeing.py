@@ -1,0 +1,126 @@
+"""Finding out where the numbers of both sides stand, by a Logon, a TestRequest and a Logout.
+
+Against a counterparty that does not start over before each case, one connection goes ahead of
+it: with ResetSeqNumFlag(141)=Y where that was agreed, otherwise with the numbers as they are. A
+gap of the counterparty is gap-filled; a Logout over a number too low says which one it expects.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+
+from fixlab import times
+from fixlab.conformance.model import Case, Level
+from fixlab.conformance.notation import CONNECT_SECONDS
+from fixlab.conformance.play import Action, Player, Turn, _MissedError
+from fixlab.conformance.scope import Scope
+from fixlab.session.transitions import Role
+from fixlab.wire.message import Message
+
+_TRIES = 3  # connections until both sides agree
+_SECONDS = 10.0  # for each answer
+_EXPECTING = re.compile(r"expect(?:ing|ed)[^0-9]{0,20}([0-9]{1,18})", re.IGNORECASE)
+_TEST_REQ_ID = "NUMBERS"
+
+_Part = Generator[Action, Turn, bool]
+
+
+class Agreement(Player):
+    """One conversation that ends with `scope` knowing both sides' next numbers."""
+
+    def __init__(self, scope: Scope, *, reset: bool) -> None:
+        super().__init__(_CASE, scope)
+        self._reset = reset
+
+    def agree(self) -> Generator[Action, Turn, str]:
+        """Why the numbers could not be found out; "" when `scope` is shifted to them."""
+        why = ""
+        for _ in range(_TRIES):
+            try:
+                if (yield from self._try()):
+                    scope = self.scope
+                    scope.shift_out, scope.shift_in = scope.next_out - 1, scope.next_in - 1
+                    scope.next_out = scope.next_in = 1
+                    return ""
+                why = "the Logon was not answered with one"
+            except _MissedError as miss:
+                why = f"expected {miss.expected}, found {miss.found}" if miss.expected else why
+                why = why or miss.found
+            yield from self._close(1)
+        return f"the numbers could not be agreed on: {why}"
+
+    def _try(self) -> _Part:
+        acceptor = self.scope.role is Role.ACCEPTOR
+        if acceptor:
+            yield from self._connect(1)
+            yield from self._send_logon()
+        else:
+            yield from self._await_connect(CONNECT_SECONDS, 1)
+        logon = yield from self._message()
+        if logon.msg_type != "A":
+            self._learn(logon)
+            return False
+        if not acceptor:
+            yield from self._send_logon()
+        yield from self._say(1, f"35=1|112={_TEST_REQ_ID}")
+        if not (yield from self._until("0")):
+            return False
+        yield from self._say(1, "35=5")
+        yield from self._until("5")
+        yield from self._close(1)
+        return True
+
+    def _send_logon(self) -> Generator[Action, Turn, None]:
+        reset = "|141=Y" if self._reset or self._peer_reset else ""
+        if reset:
+            self.scope.next_out = 1
+        yield from self._say(1, f"35=A|98=0|108=$hb{reset}")
+
+    def _until(self, msg_type: str) -> _Part:
+        """Answer ResendRequests until the answer comes; False when a Logout comes instead."""
+        while True:
+            message = yield from self._message()
+            if message.msg_type == "2":
+                begin = message.get(7) or ""
+                if begin.isdigit() and int(begin) < self.scope.next_out:
+                    after = self.scope.next_out
+                    yield from self._say(
+                        1, f"35=4|34={begin}|43=Y|122=$now|123=Y|36={after}"
+                    )
+            elif message.msg_type == msg_type:
+                if msg_type != "0" or message.get(112) == _TEST_REQ_ID:
+                    return True
+            elif message.msg_type == "5":
+                self._learn(message)
+                return False
+
+    def _message(self) -> Generator[Action, Turn, Message]:
+        item = yield from self._await_item(1, self.now + times.seconds(_SECONDS))
+        if item is None:
+            raise _MissedError("an answer", f"nothing within {_SECONDS:g} s")
+        if not isinstance(item.what, Message):
+            raise _MissedError("an answer", self._other(item))
+        self._wires[1].inbox.popleft()
+        return item.what
+
+    def _learn(self, message: Message) -> None:
+        """A Logout that says which number it expects."""
+        found = _EXPECTING.search(message.get(58) or "")
+        if found is not None and int(found[1]) > 0:
+            self.scope.next_out = int(found[1])
+
+
+_CASE = Case(
+    ref="numbers",
+    title="Where the numbers stand",
+    level=Level.RECOMMENDED,
+    role=None,
+    versions=(),
+    rules=(),
+    logon=False,
+    heartbeat_seconds=None,
+    setup=(),
+    script=(),
+    needs=frozenset(),
+)
