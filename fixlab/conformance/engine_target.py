@@ -152,7 +152,10 @@ class EngineTarget:
 
 
 def _settings(case: Case, lines: tuple[str, ...]) -> tuple[str, ...]:
-    """An initiator proposes HeartBtInt(108) itself, so it is told what the case needs."""
-    if case.heartbeat_seconds is None:
+    """An initiator proposes HeartBtInt(108) itself, so it is told what the case needs.
+
+    QuickFIX knows no 0 there, so that it proposes its own and the case is SKIP.
+    """
+    if not case.heartbeat_seconds:
         return lines
     return (*lines, f"HeartBtInt={case.heartbeat_seconds}")

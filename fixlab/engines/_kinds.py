@@ -18,7 +18,6 @@ _QUICKFIX = """\
 NonStopSession=Y
 FileStorePath={folder}/store
 FileLogPath={folder}/log
-ReconnectInterval=0
 LogonTimeout=5
 LogoutTimeout=2
 SocketNodelay=Y
@@ -27,7 +26,6 @@ AllowedRemoteAddresses=127.0.0.1
 """
 _FIXCORE = """\
 SocketAcceptHost=127.0.0.1
-ReconnectInterval=1
 """
 
 

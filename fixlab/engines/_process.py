@@ -34,6 +34,7 @@ HeartBtInt=30
 SocketAcceptPort={port}
 SocketConnectHost=127.0.0.1
 SocketConnectPort={port}
+ReconnectInterval={reconnect}
 """
 _SESSION = """\
 [SESSION]
@@ -67,8 +68,9 @@ class Engine:
 
     `kind` is a key of `ENGINES`, or an `EngineKind`; `settings` are further lines of its
     `[DEFAULT]` section. `folder` holds its files, by default a temporary one that goes when the
-    engine stops. `on_report(kind, session_id, rest)` is called on a thread of the engine's own
-    with what it reports: `logon`, `logout`, `order` with its ClOrdID(11).
+    engine stops. `reconnect_seconds` is an initiator's pause between two attempts; QuickFIX
+    with 0 tries all the time. `on_report(kind, session_id, rest)` is called on a thread of the
+    engine's own with what it reports: `logon`, `logout`, `order` with its ClOrdID(11).
 
     Raises `ConfigError` when the engine is not installed (it names the command to type) or
     there is no such engine, and `ConnectError` when it does not start or has crashed.
@@ -82,6 +84,7 @@ class Engine:
         *,
         folder: Path | None = None,
         settings: str = "",
+        reconnect_seconds: int = 1,
         echo: bool = True,
         on_report: Report | None = None,
     ) -> None:
@@ -92,6 +95,7 @@ class Engine:
         self.role = role
         self.sessions = {session.id: session for session in sessions}
         self._settings = settings
+        self._reconnect_seconds = reconnect_seconds
         self._echo = echo
         self._on_report = on_report
         self._own_folder = None if folder else tempfile.TemporaryDirectory(prefix="fixlab-")
@@ -247,7 +251,9 @@ class Engine:
         first.set()  # it is gone; nobody waits for it any longer
 
     def _configuration(self) -> str:
-        text = _DEFAULT.format(role=self.role, port=self.port)
+        text = _DEFAULT.format(
+            role=self.role, port=self.port, reconnect=self._reconnect_seconds
+        )
         text += self.kind.settings.format(folder=self.folder) + self._settings
         for one in self.sessions.values():
             text += _SESSION.format(

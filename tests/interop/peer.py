@@ -41,6 +41,7 @@ class Engine(engines.Engine):
             specs,
             folder=folder,
             settings=settings,
+            reconnect_seconds=0,  # tests wait for it
             echo=False,
             on_report=lambda kind, name, rest: self.peers[name].hear(kind, rest),
         )
