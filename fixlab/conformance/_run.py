@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
+from fixlab.conformance.dry import DryRun, describe
 from fixlab.conformance.model import Case, CaseResult
 from fixlab.conformance.planning import CasesGiven, chosen, skipped
 from fixlab.conformance.profile import Profile
 from fixlab.conformance.report import Report, header, read_lines, to_line
-from fixlab.conformance.targets import LivePlayed, MemoryPlayed, Target
+from fixlab.conformance.targets import (
+    Addressed,
+    Identity,
+    LivePlayed,
+    MemoryPlayed,
+    Target,
+)
 from fixlab.errors import ConfigError, StateError
 
 Progress = Callable[[CaseResult], object]
@@ -98,7 +105,7 @@ class _Plan:
         progress: Progress | None,
     ) -> None:
         self.profile = Profile() if profile is None else profile
-        self._name = repr(target)
+        self._name = str(target)
         self._cases = chosen(cases, target)
         self._path = None if resume is None else Path(resume)
         self._progress = progress
@@ -138,6 +145,20 @@ class _Plan:
         return Report(results, self._cases, target=self._name)
 
 
-def dry_run(target: Target, *, cases: CasesGiven = None, profile: Profile | None = None) -> str:
-    """What would be sent to `target`, case by case; nothing is."""
-    raise NotImplementedError
+def dry_run(
+    target: Target, *, cases: CasesGiven = None, profile: Profile | None = None
+) -> DryRun:
+    """What `run()` would send to `target`, case by case, and what it would skip; nothing is.
+
+    Raises `ConfigError` as `run()` does.
+    """
+    profile = Profile() if profile is None else profile
+    known = target.identity_of if isinstance(target, Addressed) else _nobody
+    planned = [
+        (case, skipped(case, target, profile)) for case in chosen(cases, target).values()
+    ]
+    return describe(target, known, profile, planned)
+
+
+def _nobody(case: Case) -> Identity:
+    return Identity("RUNNER", "TARGET")

@@ -85,9 +85,7 @@ class Agreement(Player):
                 begin = message.get(7) or ""
                 if begin.isdigit() and int(begin) < self.scope.next_out:
                     after = self.scope.next_out
-                    yield from self._say(
-                        1, f"35=4|34={begin}|43=Y|122=$now|123=Y|36={after}"
-                    )
+                    yield from self._say(1, f"35=4|34={begin}|43=Y|122=$now|123=Y|36={after}")
             elif message.msg_type == msg_type:
                 if msg_type != "0" or message.get(112) == _TEST_REQ_ID:
                     return True

@@ -65,8 +65,10 @@ class Cases(Mapping[str, Case]):
         rows = []
         for case in self.values():
             versions = "all" if case.versions == BEGIN_STRINGS else " ".join(case.versions)
-            cells = (case.ref, case.level, case.role or "any", versions)
-            cells = (*cells, " ".join(case.rules), case.title)
+            cells = (
+                *(case.ref, case.level, case.role or "any", versions),
+                *(" ".join(case.rules), case.title),
+            )
             rows.append("".join(f"<td {left}>{escape(str(cell))}</td>" for cell in cells))
         body = "".join(f"<tr>{row}</tr>" for row in rows)
         return (

@@ -66,6 +66,15 @@ class _Live(ABC):
         self._pause_seconds = pause_seconds
         self._clock = SystemClock()
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self}>"
+
+    def identity_of(self, case: Case) -> Identity:
+        """The CompIDs of runner and target, or the first ones of several."""
+        if self._identities is not None:
+            return _identity(self._identities(case))
+        return self._pool[0].identity
+
     async def open(self) -> None:
         """Be ready for cases."""
         self._free = asyncio.Queue()
@@ -81,7 +90,7 @@ class _Live(ABC):
         if self._reset == "logon" and Need.RESET in profile.forbidden:
             raise ConfigError('reset="logon" sends 141=Y, which the profile forbids')
         if self._identities is not None:
-            place = Place(_identity(self._identities(case)))
+            place = Place(self.identity_of(case))
             return await self._play(place, case, profile)
         assert self._free is not None, "open() comes first"
         place = await self._free.get()
@@ -149,6 +158,7 @@ class _Live(ABC):
     def _expect(self, stage: Stage, connection: int) -> None:
         """The next connection of the stage's identity is its own."""
 
+    @abstractmethod
     def _left(self, stage: Stage) -> None:
         """The stage expects no connection any more."""
 
@@ -201,8 +211,8 @@ class LiveTarget(_Live):
         self._connect_seconds = connect_seconds
         self._tls, self._tls_server_name = tls, tls_server_name
 
-    def __repr__(self) -> str:
-        return f"acceptor at {self.host}:{self.port} ({self.begin_string})"
+    def __str__(self) -> str:
+        return f"acceptor at {self.host}:{self.port}, {self.begin_string}"
 
     async def _connect(self, wire: Wire) -> str:
         loop = asyncio.get_running_loop()
@@ -221,14 +231,17 @@ class LiveTarget(_Live):
     def _expect(self, stage: Stage, connection: int) -> None:
         raise AssertionError("an acceptor does not connect")
 
+    def _left(self, stage: Stage) -> None:
+        pass
+
 
 class ListeningTarget(_Live):
     """Initiators under test, which connect to the runner.
 
     It listens on `port` of `host` while cases are played; 0 takes a free port. Parameters are
     those of `LiveTarget`; `tls` is a server's `ssl.SSLContext`. The hook `connect`, when there
-    is one, is called when a case waits for a connection. With several identities a connection is
-    given to a case by the CompIDs of its first message; one that nobody waits for is closed.
+    is one, is called when a case waits for a connection. With several identities a connection
+    is given to a case by the CompIDs of its first message; one that nobody waits for is closed.
     """
 
     role = Role.INITIATOR
@@ -260,8 +273,8 @@ class ListeningTarget(_Live):
         self._waiting: dict[Stage, int] = {}  # and the connection that each waits for
         self._guests: set[Wire] = set()  # connections that have not said who they are
 
-    def __repr__(self) -> str:
-        return f"{self._name} ({self.begin_string})"
+    def __str__(self) -> str:
+        return f"{self._name}, {self.begin_string}"
 
     async def open(self) -> None:
         """Listen; `port` is then the one in use. Raises `ConnectError` when it cannot."""
@@ -349,7 +362,9 @@ def _identity(pair: object) -> Identity:
         or not all(isinstance(one, str) and one.isascii() and one.isprintable() for one in pair)
         or not all(pair)
     ):
-        raise ConfigError(f"an identity is the runner's and the target's CompID, found {pair!r}")
+        raise ConfigError(
+            f"an identity is the runner's and the target's CompID, found {pair!r}"
+        )
     return Identity(*pair)
 
 
@@ -361,11 +376,9 @@ def _check(
             f"begin_string must be one of {', '.join(BEGIN_STRINGS)}, found {begin_string!r}"
         )
     if reset not in get_args(Reset):
-        raise ConfigError(
-            f"reset must be one of {', '.join(get_args(Reset))}, found {reset!r}"
-        )
+        raise ConfigError(f"reset must be one of {', '.join(get_args(Reset))}, found {reset!r}")
     if reset == "logon" and begin_string == "FIX.4.0":
-        raise ConfigError('FIX.4.0 has no ResetSeqNumFlag(141); choose another reset')
+        raise ConfigError("FIX.4.0 has no ResetSeqNumFlag(141); choose another reset")
     unknown = sorted(set(hooks) - set(HOOKS))
     if unknown:
         raise ConfigError(f"hooks are {', '.join(HOOKS)}; found {', '.join(unknown)}")

@@ -57,16 +57,21 @@ class SessionTarget:
         """Play one case from a fresh session; the result has its transitions."""
         return _Stage(self.config, self.role, case, profile).play()
 
+    def identity_of(self, case: Case) -> Identity:
+        """The CompIDs of runner and session."""
+        return Identity(self.config.target_comp_id, self.config.sender_comp_id)
+
+    def __str__(self) -> str:
+        return f"fixlab as {self.role}, {self.begin_string}, profile {self.config.profile}"
+
     def __repr__(self) -> str:
-        return f"fixlab {self.config.profile} {self.role} in memory ({self.begin_string})"
+        return f"<SessionTarget {self}>"
 
 
 class _Stage:
     """One case on its virtual clock: the player on one side, the session on the other."""
 
-    def __init__(
-        self, config: SessionConfig, role: Role, case: Case, profile: Profile
-    ) -> None:
+    def __init__(self, config: SessionConfig, role: Role, case: Case, profile: Profile) -> None:
         heartbeat = case.heartbeat_seconds
         config = replace(
             config,
@@ -143,9 +148,7 @@ class _Stage:
             for _ in range(number):
                 self._own_orders += 1
                 now = times.format_utc(self._now).decode()
-                order = order_to_send(
-                    self._session.config.begin_string, self._own_orders, now
-                )
+                order = order_to_send(self._session.config.begin_string, self._own_orders, now)
                 self._apply(self._session.send(order, self._now))
         elif hook in ("app-down", "app-up"):
             self._application.down = hook == "app-down"

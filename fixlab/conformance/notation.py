@@ -11,15 +11,23 @@
 | `< NONE 1s`, `< CLOSE 5s` | nothing but idle Heartbeats; the end of the connection |
 | `< RANGE 3..6 covered 5s` | messages resent and gap fills that leave none of them out |
 | `<< CONNECT 60s` | the counterparty connects |
-| `! CONNECT`, `! CLOSE`, `! KEEPALIVE`, `! OPERATOR stop` | what the runner or an operator does |
+| `! CONNECT`, `! CLOSE`, `! KEEPALIVE` | what the runner does |
+| `! OPERATOR stop`, `! OPERATOR app-send 2` | what an operator does, or a hook |
 | `[2] line` | on a second connection |
 | `if $n > $expected: line` | only then; also `if got:`, `if not got:`, `if open:` |
 
 In a pattern `f=v` equals, `f=*` is there, `f~v` contains, `f?=v` equals if it is there, `f!` is
 not there, `f={a,b}` is one of, `f={a,~b}` is one of, the second tolerated. A time is `5s` or a
 range, `2.0-4.5s`. Mutations are `{9:+n}`, `{10:+n}`, `{10:strip0}`, `{noN}` (tag N is not
-filled in) and `{order:asis}` (fields stay in the written order). `# RRQ-01` at the end of a line
-names the rule that a failure of this line breaks.
+filled in) and `{order:asis}` (fields stay in the written order). `# RRQ-01` at the end of a
+line names the rule that a failure of this line breaks.
+
+Values: `$now`, `$now-5` (UTC); `$hb` HeartBtInt, `$bs` and `$otherbs` BeginStrings, `$me` and
+`$you` CompIDs of runner and counterparty, `$role` (`I` or `A`, the counterparty's); `$nextout`
+and `$nextin`, the next numbers of runner and counterparty, `$expected`, the latter when the
+connection began; `$order`, `$order2` to `$order9`, `$order(38=abc)` bodies of orders with ids
+`$id`, `$id2`, ...; `$app` what answers them; `$unsupported` and `$body` a MsgType and its body;
+`$pad` a filler; and whatever `->` has kept. Numbers count as if both sides began at 1.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from fixlab import times
 from fixlab.conformance import notation
-from fixlab.conformance.matching import match, shown as shown_value
+from fixlab.conformance.matching import match
+from fixlab.conformance.matching import shown as shown_value
 from fixlab.conformance.model import Case, CaseResult, Entry, Verdict, shown
 from fixlab.conformance.notation import Line, Mode, Step, Template, parse_line
 from fixlab.conformance.scope import Scope
@@ -64,7 +65,7 @@ class Call(NamedTuple):
     """Have an operator or a hook do something; `Turn.problem` says what was in the way."""
 
     hook: str
-    count: int
+    number: int
 
 
 class Wait(NamedTuple):
@@ -131,6 +132,7 @@ class _Item(NamedTuple):
 
     time: int
     what: Message | Garbled | None
+    silent: int = 0  # ns since the message before it, by SendingTime(52) of both
 
 
 @dataclass(slots=True)
@@ -176,6 +178,7 @@ class Player:
         self._lenient: tuple[Line, int, str, str] | None = None
         self._forbidden: tuple[Line, int, str, str] | None = None
         self._messages = self._bytes = 0
+        self._last_sent: int | None = None  # SendingTime(52) of the counterparty's last message
         self._peer_reset = False  # the counterparty's Logon asked for 141=Y
 
     def play(self) -> Play:
@@ -240,9 +243,9 @@ class Player:
     def _line(self, line: Line, number: int) -> _Part:
         yield from self._look()
         states = {"got": self._got, "open": self._is_open(1)}
-        if line.condition is not None:
-            if not self.scope.holds(line.condition, self.now, states):
-                return
+        condition = line.condition
+        if condition is not None and not self.scope.holds(condition, self.now, states):
+            return
         try:
             yield from self._step(line.step, line.connection)
         except _MissedError as miss:
@@ -297,27 +300,13 @@ class Player:
         yield from self._do(Wait(self.now))
 
     def _send(self, step: notation.Send, connection: int) -> _Part:
-        pieces = []
-        for template in step.messages:
-            raw, number = write(template, self.scope, self.now)
-            pieces.append(raw)
-            self._count_sent(template, raw, number)
+        pieces = [write(template, self.scope, self.now) for template in step.messages]
         if step.trickle:
             whole = pieces[0]
             trickle = tuple([whole[at : at + 1] for at in range(len(whole))])
             yield from self._write(connection, trickle, "TRICKLE ")
         else:
             yield from self._write(connection, (b"".join(pieces),), "")
-
-    def _count_sent(self, template: Template, raw: bytes, number: int | None) -> None:
-        """Whatever has no flag of a repeat moves the runner's next number on."""
-        message = Message.from_wire(raw)
-        if number is None or message.get(43) == "Y":
-            return
-        self.scope.next_out = number + 1
-        new = next((value for tag, value in template.fields if tag == 36), "")
-        if message.msg_type == "4" and new.isdigit():
-            self.scope.next_out = int(new)
 
     def _write(self, connection: int, pieces: tuple[bytes, ...], how: str) -> _Part:
         wire = self._wires.get(connection)
@@ -388,7 +377,7 @@ class Player:
             if not wire.up:
                 continue
             if wire.logon_sent and wire.logon_came and self._is_open(connection):
-                raw, number = write(Template(((35, "5"),)), self.scope, self.now)
+                raw = write(Template(((35, "5"),)), self.scope, self.now)
                 yield from self._write(connection, (raw,), "")
                 until = self.now + times.seconds(_GOODBYE_SECONDS)
                 while self.now < until and not self._said_goodbye(wire):
@@ -454,17 +443,26 @@ class Player:
             if not (yield from self._passes(connection, message)):
                 raise _MissedError(expected, f"{_name(message)}: {found.why}")
             self._wires[connection].inbox.popleft()
-        waited = (item.time - self.mark) / times.NANOSECONDS
-        if 0 < step.earliest > waited:  # it may also have come before the last line was sent
-            raise _MissedError(
-                f"{expected} not before {step.earliest:g} s", f"it came after {waited:.1f} s"
-            )
+        if step.earliest:
+            self._check_early(step, expected, item)
         self._wires[connection].inbox.popleft()
         self.mark = max(self.mark, item.time)
         if step.keep_as:
             self.scope.values[step.keep_as] = self._unshifted(message, step.keep_tag)
         if found.tolerated and self._lenient is None:
             self._note_tolerated(step, expected, found.tolerated)
+
+    def _check_early(self, step: notation.Expect, expected: str, item: _Item) -> None:
+        """Not before: counted from the last line, or from what it had sent before this.
+
+        Both clocks count, the runner's and the counterparty's own: a runner that is late itself
+        would blame it on the other.
+        """
+        waited = max(item.time - self.mark, item.silent) / times.NANOSECONDS
+        if waited < step.earliest:
+            raise _MissedError(
+                f"{expected} not before {step.earliest:g} s", f"it came after {waited:.1f} s"
+            )
 
     def _note_tolerated(self, step: notation.Expect, expected: str, found: str) -> None:
         for number, line in enumerate(self.case.lines, 1):
@@ -573,12 +571,13 @@ class Player:
         self._bytes += len(event.data)
         for what in wire.framer.feed(event.data):
             self._messages += 1
-            wire.inbox.append(_Item(event.time, what))
             if isinstance(what, Garbled):
+                wire.inbox.append(_Item(event.time, what))
                 raw = f": {shown(what.raw)}" if what.raw else ""
                 text = f"no message ({what.rule}: {what.reason}){raw}"
                 self._enter(event.connection, "<", text, event.time)
                 continue
+            wire.inbox.append(_Item(event.time, what, self._silent(what)))
             self._enter(event.connection, "<", shown(what.raw or b""), event.time)
             self._note_message(wire, what)
         if self._messages > _MESSAGES_MAX or self._bytes > _BYTES_MAX:
@@ -587,6 +586,12 @@ class Player:
                 f"at most {_MESSAGES_MAX:,} messages and {_BYTES_MAX >> 20} MiB in one case",
                 f"{self._messages:,} messages, {self._bytes:,} bytes",
             )
+
+    def _silent(self, message: Message) -> int:
+        """How long the counterparty had sent nothing before, by its own clock."""
+        sent = times.parse_utc((message.get(52) or "").encode("latin-1"))
+        before, self._last_sent = self._last_sent, sent
+        return 0 if sent is None or before is None else sent - before
 
     def _note_message(self, wire: _Wire, message: Message) -> None:
         """What the runner learns from any message: numbers, Logon, what was forbidden."""

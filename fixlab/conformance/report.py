@@ -129,14 +129,9 @@ class Report:
             *(result.ref, case.title, case.level.value, result.verdict.value),
             *(result.rule, result.expected, result.found),
         )
-        return (
-            "<tr>"
-            + "".join(
-                f'<td style="text-align:left">{redact.escape(redact.mask(cell[:_CELL_MAX]))}</td>'
-                for cell in cells
-            )
-            + "</tr>"
-        )
+        shown = [redact.escape(redact.mask(cell[:_CELL_MAX])) for cell in cells]
+        row = "".join(f'<td style="text-align:left">{cell}</td>' for cell in shown)
+        return f"<tr>{row}</tr>"
 
     def to_html(
         self, path: str | os.PathLike[str], *, about: Mapping[str, str] | None = None

@@ -194,8 +194,9 @@ class Scope:
                     continue
                 if one.tag == 35 and business:
                     one = Matcher(35, "=", ("3",))
-            elif one.tag == 373 and self.begin_string in _BEFORE_4_3:
-                if _LATE_REASONS.issuperset(one.values):
+            elif self.begin_string in _BEFORE_4_3 and one.tag == 373:
+                late = _LATE_REASONS.issuperset(one.values)
+                if late:
                     continue
             kept.append(one)
         return kept

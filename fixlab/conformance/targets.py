@@ -71,3 +71,11 @@ class LivePlayed(Target, Protocol):
 
     async def play_live(self, case: Case, profile: Profile) -> CaseResult:
         """Play one case; waits for its turn as was agreed, and is always over in time."""
+
+
+@runtime_checkable
+class Addressed(Protocol):
+    """A target that can say beforehand who speaks to whom."""
+
+    def identity_of(self, case: Case) -> Identity:
+        """The CompIDs that a case is played under."""

@@ -13,20 +13,23 @@ _HEADER_ORDER = (35, 34, 49, 52, 56)
 _PADS_MAX = 512  # fillers tried; each changes the checksum, so far fewer are needed
 
 
-def write(template: Template, scope: Scope, now: int) -> tuple[bytes, int | None]:
-    """The wire bytes of `template`, and the MsgSeqNum(34) they carry, counted from 1.
-
-    `scope` goes on to the number behind it.
-    """
+def write(template: Template, scope: Scope, now: int) -> bytes:
+    """The wire bytes of `template`; `scope` goes on to the number behind it."""
     begin_string, fields = _fields(template, scope, now)
-    number = next((value for tag, value in fields if tag == 34), None)
-    if any(field == (141, "Y") for field in fields):
+    if (141, "Y") in fields:
         scope.reset()
     real = [(tag, scope.shifted_out(tag, value)) for tag, value in fields]
-    raw = _framed(begin_string, real, template.mutations)
-    if number is None or not number.isdigit():
-        return raw, None
-    return raw, int(number)
+    _count(fields, scope)
+    return _framed(begin_string, real, template.mutations)
+
+
+def _count(fields: Fields, scope: Scope) -> None:
+    """Whatever has no flag of a repeat moves the runner's next number on."""
+    first = dict(fields[::-1])
+    number, new = first.get(34, ""), first.get(36, "")
+    if first.get(43) == "Y" or not number.isdigit():
+        return
+    scope.next_out = int(new) if first[35] == "4" and new.isdigit() else int(number) + 1
 
 
 def raw_bytes(text: str, scope: Scope) -> bytes:
@@ -65,7 +68,8 @@ def _missing(given: Fields, template: Template, scope: Scope, now: int) -> Field
     if (35, "A") in given:
         usual += scope.profile.logon_fields
         if scope.profile.next_expected and scope.begin_string in ("FIX.4.4", "FIXT.1.1"):
-            usual.append((789, str(scope.next_in)))  # LGN-21
+            reset = (141, "Y") in given
+            usual.append((789, "1" if reset else str(scope.next_in)))  # LGN-21
         if scope.begin_string == "FIXT.1.1":
             usual.append((1137, scope.values["ver"]))
     have = {tag for tag, _ in given} | left_out
