@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fixlab import panels, plots, stores
+    from fixlab import conformance, panels, plots, stores
     from fixlab.analysis import gaps
     from fixlab.dictionary import Dictionary, explain
     from fixlab.errors import FixLabError
@@ -53,6 +53,7 @@ __all__ = [
     "Transition",
     "TransitionKind",
     "VirtualClock",
+    "conformance",
     "explain",
     "gaps",
     "panels",

@@ -36,7 +36,7 @@ NAMES = {
     "explain": "fixlab.dictionary",
     "gaps": "fixlab.analysis",
 }
-PACKAGES = ("panels", "plots", "stores")
+PACKAGES = ("conformance", "panels", "plots", "stores")
 
 
 def exists(module: str) -> bool:

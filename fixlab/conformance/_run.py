@@ -19,7 +19,7 @@ from fixlab.conformance.targets import (
     MemoryPlayed,
     Target,
 )
-from fixlab.errors import ConfigError, StateError
+from fixlab.errors import ConfigError, FixLabError, StateError
 
 Progress = Callable[[CaseResult], object]
 
@@ -86,7 +86,7 @@ async def arun(
         async with asyncio.TaskGroup() as group:
             for _ in range(min(target.parallel, len(plan.waiting))):
                 group.create_task(work(target))
-    except* (ConfigError, StateError) as errors:
+    except* FixLabError as errors:
         raise errors.exceptions[0] from None
     finally:
         await target.close()

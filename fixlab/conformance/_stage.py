@@ -55,6 +55,7 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._framer = Framer(_FIRST_BYTES_MAX)
         self._paused = False
+        self._unwanted = False
         self.first: Message | None = None  # its first message, once it is whole
         self.overlong = False  # it sent much, and no message
         self.up = self.gone = False
@@ -71,6 +72,9 @@ class Wire(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        if self._unwanted:
+            transport.abort()  # let go of while it was still at its TLS handshake
+            return
         no_delay(transport)
         self.up = True
         self._tell(self)
@@ -112,13 +116,13 @@ class Wire(asyncio.Protocol):
 
     def shut(self) -> None:
         """Close once what was written has left; nobody is told any more."""
-        self._tell = _nobody
+        self._tell, self._unwanted = _nobody, True
         if self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:
         """Close at once; nobody is told any more."""
-        self._tell = _nobody
+        self._tell, self._unwanted = _nobody, True
         if self._transport is not None:
             self._transport.abort()
 

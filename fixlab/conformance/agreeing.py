@@ -14,7 +14,7 @@ from fixlab import times
 from fixlab.conformance.model import Case, Level
 from fixlab.conformance.notation import CONNECT_SECONDS
 from fixlab.conformance.play import Action, Player, Turn, _MissedError
-from fixlab.conformance.scope import Scope
+from fixlab.conformance.scope import Scope, to_int
 from fixlab.session.transitions import Role
 from fixlab.wire.message import Message
 
@@ -63,29 +63,37 @@ class Agreement(Player):
             return False
         if not acceptor:
             yield from self._send_logon()
-        yield from self._say(1, f"35=1|112={_TEST_REQ_ID}")
+        yield from self._say(1, [(35, "1"), (112, _TEST_REQ_ID)])
         if not (yield from self._until("0")):
             return False
-        yield from self._say(1, "35=5")
+        yield from self._say(1, [(35, "5")])
         yield from self._until("5")
         yield from self._close(1)
         return True
 
     def _send_logon(self) -> Generator[Action, Turn, None]:
-        reset = "|141=Y" if self._reset or self._peer_reset else ""
-        if reset:
+        logon = [(35, "A"), (98, "0"), (108, self.scope.value("$hb", self.now))]
+        if self._reset or self._peer_reset:
             self.scope.next_out = 1
-        yield from self._say(1, f"35=A|98=0|108=$hb{reset}")
+            logon.append((141, "Y"))
+        yield from self._say(1, logon)
 
     def _until(self, msg_type: str) -> _Part:
         """Answer ResendRequests until the answer comes; False when a Logout comes instead."""
         while True:
             message = yield from self._message()
             if message.msg_type == "2":
-                begin = message.get(7) or ""
-                if begin.isdigit() and int(begin) < self.scope.next_out:
-                    after = self.scope.next_out
-                    yield from self._say(1, f"35=4|34={begin}|43=Y|122=$now|123=Y|36={after}")
+                begin, after = to_int(message.get(7)), self.scope.next_out
+                if begin is not None and begin < after:
+                    fill = [
+                        (35, "4"),
+                        (34, str(begin)),
+                        (43, "Y"),
+                        (123, "Y"),
+                        (36, str(after)),
+                    ]
+                    fill.append((122, self.scope.timestamp(self.now)))
+                    yield from self._say(1, fill)
             elif message.msg_type == msg_type:
                 if msg_type != "0" or message.get(112) == _TEST_REQ_ID:
                     return True

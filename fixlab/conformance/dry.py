@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from html import escape
 
@@ -69,7 +70,7 @@ def _shown(lines: Iterable[Line], scope: Scope) -> Iterator[str]:
                 continue
             condition, text = None, text[text.index(": ") + 2 :]
         if isinstance(step, notation.Expect) and step.keep_as not in ("", "hb"):
-            scope.values[step.keep_as] = _KEPT
+            scope.kept[step.keep_as] = _KEPT
             unknown.append(f"${step.keep_as}")
         how = ""
         if isinstance(step, notation.SendRaw):
@@ -80,7 +81,9 @@ def _shown(lines: Iterable[Line], scope: Scope) -> Iterator[str]:
         else:
             yield text
             continue
-        doubt = " ?" if any(name in text for name in unknown) else ""
+        doubt = (
+            " ?" if any(re.search(rf"\{name}(?![a-z0-9])", text) for name in unknown) else ""
+        )
         before = text[: text.index(": ") + 2] if condition is not None else ""
         second = "[2] " if line.connection == 2 else ""
         yield f"{before}{second}> {how}{shown(raw)}{doubt}"

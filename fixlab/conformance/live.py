@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +18,9 @@ from fixlab.conformance.profile import Profile
 from fixlab.conformance.scope import Scope
 from fixlab.conformance.targets import HOOKS, Hook, Identity
 from fixlab.errors import ConfigError, ConnectError
+from fixlab.net._arguments import check_port, check_tls
+from fixlab.net.tls import explain
+from fixlab.redact import printable
 from fixlab.session.config import BEGIN_STRINGS
 from fixlab.session.transitions import Role
 from fixlab.times import SystemClock
@@ -139,7 +143,9 @@ class _Live(ABC):
             return ""
         scope.next_out = stage.place.next_out
         agreement = Agreement(scope, reset=self._reset == "logon")
-        return await stage.drive(agreement.agree())
+        why = await stage.drive(agreement.agree())
+        scope.adopts = self.role is Role.INITIATOR
+        return why
 
     def _blocked(self, case: Case, why: str) -> CaseResult:
         return CaseResult(
@@ -207,6 +213,8 @@ class LiveTarget(_Live):
             pause_seconds=pause_seconds,
             parallel=parallel,
         )
+        check_port(port, 1)
+        check_tls(tls, "client_context()")
         self.host, self.port = host, port
         self._connect_seconds = connect_seconds
         self._tls, self._tls_server_name = tls, tls_server_name
@@ -225,7 +233,7 @@ class LiveTarget(_Live):
         except TimeoutError:
             return f"no connection within {self._connect_seconds:g} s"
         except (OSError, UnicodeError) as error:
-            return f"no connection ({getattr(error, 'strerror', None) or error})"
+            return f"no connection ({printable(_words(error))})"
         return ""
 
     def _expect(self, stage: Stage, connection: int) -> None:
@@ -266,12 +274,15 @@ class ListeningTarget(_Live):
             pause_seconds=0.0,
             parallel=parallel,
         )
+        check_port(port, 0)
+        check_tls(tls, "server_context()")
         self.host, self.port = host, port
         self._tls = tls
         self._name = f"initiators at port {port}" if port else "initiators"
         self._server: asyncio.Server | None = None
         self._waiting: dict[Stage, int] = {}  # and the connection that each waits for
-        self._guests: set[Wire] = set()  # connections that have not said who they are
+        # Connections that have not said who they are, oldest first.
+        self._guests: dict[Wire, None] = {}
 
     def __str__(self) -> str:
         return f"{self._name}, {self.begin_string}"
@@ -311,8 +322,12 @@ class ListeningTarget(_Live):
 
     def _came(self) -> Wire:
         guest = Wire(self._on_guest)
-        if len(self._guests) < _PARALLEL_MAX:
-            self._guests.add(guest)
+        self._guests[guest] = None
+        if len(self._guests) > _PARALLEL_MAX:
+            # The oldest has had most time to say who it is.
+            oldest = next(iter(self._guests))
+            del self._guests[oldest]
+            oldest.abort()
         return guest
 
     def _on_guest(self, guest: Wire) -> None:
@@ -322,10 +337,10 @@ class ListeningTarget(_Live):
             return
         stage = self._stage_of(guest)
         if stage is not None:
-            self._guests.discard(guest)
+            self._guests.pop(guest, None)
             stage.adopt(guest, self._waiting.pop(stage))
         elif guest.gone or guest.first is not None or guest.overlong:
-            self._guests.discard(guest)
+            self._guests.pop(guest, None)
             guest.abort()
 
     def _stage_of(self, guest: Wire) -> Stage | None:
@@ -340,6 +355,13 @@ class ListeningTarget(_Live):
             if stage.place.identity == named:
                 return stage
         return None
+
+
+def _words(error: OSError | UnicodeError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return explain(error)
+    number = getattr(error, "errno", None) or 0
+    return os.strerror(number) if number > 0 else str(error)
 
 
 def _pool(identities: tuple[str, str] | Iterable[tuple[str, str]]) -> list[Identity]:

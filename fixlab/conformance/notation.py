@@ -300,7 +300,7 @@ def template(body: str) -> Template:
         mutations = tuple([_mutation(one) for one in re.findall(r"\{[^{}]*\}", found[0])])
         body = body[: found.start()]
     fields = tuple([_sent_field(part) for part in body.strip().split("|") if part])
-    if not any(tag in (0, 35) for tag, _ in fields):
+    if not any(tag == 35 for tag, _ in fields):
         raise _WrongError("a message to send needs 35=")
     return Template(fields, mutations)
 

@@ -17,9 +17,9 @@ from fixlab.conformance import notation
 from fixlab.conformance.matching import match
 from fixlab.conformance.matching import shown as shown_value
 from fixlab.conformance.model import Case, CaseResult, Entry, Verdict, shown
-from fixlab.conformance.notation import Line, Mode, Step, Template, parse_line
-from fixlab.conformance.scope import Scope
-from fixlab.conformance.writing import raw_bytes, write
+from fixlab.conformance.notation import Line, Mode, Step, parse_line
+from fixlab.conformance.scope import NoNumberError, Scope, to_int
+from fixlab.conformance.writing import raw_bytes, write, write_fields
 from fixlab.session.transitions import Role
 from fixlab.wire.framer import Framer, Garbled
 from fixlab.wire.message import Message
@@ -173,6 +173,7 @@ class Player:
         self.entries: list[Entry] = []
         self._wires: dict[int, _Wire] = {}
         self._opened: set[int] = set()
+        self._why: dict[int, str] = {}  # why a connection ended, or never came up
         self._got = False  # whether the last `<?` did
         self._keepalive_at: int | None = None
         self._lenient: tuple[Line, int, str, str] | None = None
@@ -223,7 +224,7 @@ class Player:
         self, verdict: Verdict, line: Line | None, number: int, expected: str, found: str
     ) -> CaseResult:
         rule = ""
-        if line is not None and verdict is not Verdict.SKIP:
+        if line is not None and verdict is not Verdict.BLOCKED:
             rule = line.rule or self.case.rules[0]
         return CaseResult(
             ref=self.case.ref,
@@ -241,6 +242,12 @@ class Player:
     # Lines -------------------------------------------------------------------------------
 
     def _line(self, line: Line, number: int) -> _Part:
+        try:
+            yield from self._play_line(line, number)
+        except NoNumberError as error:
+            raise _MissedError("a number to go on from", str(error)) from None
+
+    def _play_line(self, line: Line, number: int) -> _Part:
         yield from self._look()
         states = {"got": self._got, "open": self._is_open(1)}
         condition = line.condition
@@ -325,8 +332,7 @@ class Player:
         self._begin(connection)
         yield from self._do(Open(connection))
         if connection not in self._opened:
-            why = self._why_closed(connection)
-            raise _MissedError("a connection", why or "nobody answers")
+            raise _MissedError("a connection", self._why.get(connection) or "nobody answers")
         self.mark = self.now
 
     def _await_connect(self, seconds: float, connection: int) -> _Part:
@@ -367,7 +373,7 @@ class Player:
             yield from self._do(Wait(until))
 
     def _beat(self) -> None:
-        heartbeat = int(self.scope.values["hb"])
+        heartbeat = to_int(self.scope.value("$hb", self.now)) or 1
         self._keepalive_at = self.now + times.seconds(heartbeat)
 
     def _goodbye(self) -> _Part:
@@ -377,8 +383,7 @@ class Player:
             if not wire.up:
                 continue
             if wire.logon_sent and wire.logon_came and self._is_open(connection):
-                raw = write(Template(((35, "5"),)), self.scope, self.now)
-                yield from self._write(connection, (raw,), "")
+                yield from self._say(connection, [(35, "5")])
                 until = self.now + times.seconds(_GOODBYE_SECONDS)
                 while self.now < until and not self._said_goodbye(wire):
                     yield from self._do(Wait(until))
@@ -405,15 +410,16 @@ class Player:
             beat = self._keepalive_at
             yield from self._do(Wait(until if beat is None else min(until, beat)))
             if beat is not None and self.now >= beat:
-                yield from self._say(connection, "35=0")
+                yield from self._say(connection, [(35, "0")])
                 self._beat()
         item = wire.inbox[0]
         return None if item.time > until else item
 
-    def _say(self, connection: int, text: str) -> _Part:
-        """Send what the script does not say: Heartbeats of KEEPALIVE."""
+    def _say(self, connection: int, fields: list[tuple[int, str]]) -> _Part:
+        """Send what the script does not say, such as the Heartbeats of KEEPALIVE."""
         mark = self.mark
-        yield from self._send(notation.Send((notation.template(text),)), connection)
+        raw = write_fields(fields, self.scope, self.now)
+        yield from self._write(connection, (raw,), "")
         self.mark = mark
 
     def _passes(self, connection: int, message: Message) -> Generator[Action, Turn, bool]:
@@ -421,8 +427,7 @@ class Player:
         if message.msg_type == HEARTBEAT and 112 not in message:
             return True
         if self._keepalive_at is not None and message.msg_type == TEST_REQUEST:
-            answer = (message.get(112) or "").replace("|", "")
-            yield from self._say(connection, f"35=0|112={answer}")
+            yield from self._say(connection, [(35, "0"), (112, message.get(112) or "")])
             return True
         return False
 
@@ -448,7 +453,7 @@ class Player:
         self._wires[connection].inbox.popleft()
         self.mark = max(self.mark, item.time)
         if step.keep_as:
-            self.scope.values[step.keep_as] = self._unshifted(message, step.keep_tag)
+            self.scope.kept[step.keep_as] = self._unshifted(message, step.keep_tag)
         if found.tolerated and self._lenient is None:
             self._note_tolerated(step, expected, found.tolerated)
 
@@ -472,10 +477,10 @@ class Player:
     def _unshifted(self, message: Message, tag: int) -> str:
         """A value to keep; numbers count as the script counts."""
         value = message[tag]
-        shifted = self.scope.shifted_in(tag, value)
-        if shifted == value or not value.isdigit():
+        number, shifted = to_int(value), to_int(self.scope.shifted_in(tag, value))
+        if number is None or shifted is None:
             return value
-        return str(2 * int(value) - int(shifted))
+        return str(2 * number - shifted)
 
     def _quiet(self, step: notation.Quiet, connection: int) -> _Part:
         until = self.mark + times.seconds(step.seconds)
@@ -514,7 +519,9 @@ class Player:
 
     def _cover(self, step: notation.Cover, connection: int) -> _Part:
         """Repeats and gap fills, each where the one before it ended."""
-        first, last = (int(self.scope.value(one, self.now)) for one in (step.begin, step.end))
+        first, last = (
+            to_int(self.scope.value(one, self.now)) or 0 for one in (step.begin, step.end)
+        )
         due, until = first + self.scope.shift_in, self.mark + times.seconds(step.seconds)
         end = last + self.scope.shift_in
         expected = f"numbers {due} to {end}, resent or gap-filled"
@@ -530,8 +537,8 @@ class Player:
             if not (filled or repeated) or message.number != due:
                 raise _MissedError(expected, f"{_name(message)} where {due} was due")
             self._wires[connection].inbox.popleft()
-            new = message.get(36) or ""
-            due = max(due + 1, int(new)) if filled and new.isdigit() else due + 1
+            new = to_int(message.get(36)) if filled else None
+            due = due + 1 if new is None else max(due + 1, new)
         self.mark = self.now
 
     def _nothing(self, connection: int, seconds: float) -> str:
@@ -561,6 +568,7 @@ class Player:
                 self._arrived(wire, event)
             elif wire.up or event.connection not in self._opened:
                 wire.up = False
+                self._why[event.connection] = event.why
                 wire.inbox.append(_Item(event.time, None))
                 why = f" ({event.why})" if event.why else ""
                 self._enter(event.connection, "!", f"closed{why}", event.time)
@@ -595,9 +603,11 @@ class Player:
 
     def _note_message(self, wire: _Wire, message: Message) -> None:
         """What the runner learns from any message: numbers, Logon, what was forbidden."""
-        number, new = message.number, message.get(36) or ""
-        if message.msg_type == "4" and new.isdigit():
-            self.scope.next_in = int(new) - self.scope.shift_in
+        number, new = message.number, to_int(message.get(36))
+        if message.msg_type == LOGON and number is not None:
+            self._adopt_number(number)
+        if message.msg_type == "4" and new is not None:
+            self.scope.next_in = new - self.scope.shift_in
         elif number is not None and message.get(43) != "Y":
             self.scope.next_in = number - self.scope.shift_in + 1
         if message.msg_type == LOGON:
@@ -610,6 +620,16 @@ class Player:
                     never = f"never {'|'.join(map(str, pattern))}"
                     self._forbidden = (line, at, never, _name(message))
 
+    def _adopt_number(self, number: int) -> None:
+        """The first Logon of an initiator that goes on with its numbers.
+
+        It may have tried to connect since they were last agreed on, which uses numbers up.
+        """
+        scope = self.scope
+        if scope.adopts and number > scope.shift_in + scope.next_in:
+            scope.shift_in = number - scope.next_in
+        scope.adopts = False
+
     def _note_logon(self, message: Message) -> None:
         if self.scope.role is not Role.INITIATOR:
             return
@@ -620,10 +640,6 @@ class Player:
         if needed is not None and message.get(108) != str(needed):
             found = shown_value(108, message.get(108) or "absent")
             raise _SkippedError(f"needs HeartBtInt(108) {needed}, its Logon has {found}")
-
-    def _why_closed(self, connection: int) -> str:
-        entries = [e.text for e in self.entries if e.connection == connection]
-        return entries[-1] if entries else ""
 
     def _is_open(self, connection: int) -> bool:
         wire = self._wires.get(connection)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fixlab import times
+from fixlab.conformance.matching import shown
 from fixlab.conformance.notation import Condition, Matcher, Pattern
 from fixlab.conformance.profile import Profile
 from fixlab.conformance.targets import Identity
@@ -23,6 +24,17 @@ _LATE_REASONS = frozenset({"13", "14", "15", "16", "17"})  # SessionRejectReason
 # Whose numbers a tag speaks of, in a message of either side: the sender's own, or its peer's.
 _OWN_NUMBERS = frozenset({34, 36})
 _PEER_NUMBERS = frozenset({7, 16, 45, 789})
+_BEYOND_SECONDS = 80  # of the tolerance of SendingTime(52): case 2o sends one as late as this
+_NUMBER = re.compile("[0-9]{1,18}")
+
+
+class NoNumberError(Exception):
+    """The counterparty said something else where a script counts on."""
+
+
+def to_int(text: str | None) -> int | None:
+    """A number of at most 18 digits, or None: whatever else a counterparty may write."""
+    return int(text) if text is not None and _NUMBER.fullmatch(text) else None
 
 
 @dataclass(slots=True)
@@ -39,13 +51,14 @@ class Scope:
     shift_in: int = 0  # the same of the system under test
     next_out: int = 1  # the runner's next number, counted from 1
     next_in: int = 1  # the next one of the system under test
+    adopts: bool = False  # the first Logon that comes may have a higher number than known
     values: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict)  # what the counterparty said, verbatim
 
     def __post_init__(self) -> None:
         profile = self.profile
         others = [version for version in BEGIN_STRINGS[::-1] if version != self.begin_string]
         obo, dlv = profile.addressing or ("", "")
-        old = f"$now-{profile.sending_time_tolerance_seconds + 80:.0f}"
         self.values |= {
             "hb": str(profile.heartbeat_seconds),
             "bs": self.begin_string,
@@ -58,7 +71,6 @@ class Scope:
             "obo": obo,
             "dlv": dlv,
             "expected": "1",
-            "old": old,
         }
 
     # Expressions -------------------------------------------------------------------------
@@ -66,7 +78,8 @@ class Scope:
     def value(self, text: str, now: int) -> str:
         """What `text` stands for: `$name`, `$name+1`, `$now-5`, or itself.
 
-        Raises `ConfigError` for a name that nothing has set.
+        Raises `ConfigError` for a name that nothing has set, and `NoNumberError` where the
+        counterparty has set it to what cannot be counted with.
         """
         found = _EXPRESSION.fullmatch(text)
         if found is None:
@@ -74,14 +87,16 @@ class Scope:
         name, amount = found[1], int(found[2] or 0)
         if name == "now":
             return self.timestamp(now + times.seconds(amount))
+        if name == "old":
+            late = self.profile.sending_time_tolerance_seconds + _BEYOND_SECONDS
+            return self.timestamp(now - times.seconds(late))
         known = self._named(name)
-        if known.startswith("$"):
-            return self.value(known, now)
         if not found[2]:
             return known
-        if not known.isdigit():
-            raise ConfigError(f"case {self.ref}: {text} needs a number, ${name} is {known!r}")
-        return str(int(known) + amount)
+        number = to_int(known)
+        if number is None:
+            raise NoNumberError(f"${name} is {shown(0, known)!r}, expected a number")
+        return str(number + amount)
 
     def _named(self, name: str) -> str:
         if name == "nextout":
@@ -90,6 +105,8 @@ class Scope:
             return str(self.next_in)
         if re.fullmatch(r"id[2-9]?", name):
             return self.order_id(name[2:])
+        if name in self.kept:
+            return self.kept[name]
         if name not in self.values:
             raise ConfigError(f"case {self.ref}: nothing has set ${name}")
         return self.values[name]
@@ -110,9 +127,9 @@ class Scope:
             return states[condition.left] is (condition.operator == "is")
         left, right = (self.value(one, now) for one in (condition.left, condition.right))
         if condition.operator in "<>":
-            if not (left.isdigit() and right.isdigit()):
+            low, high = to_int(left), to_int(right)
+            if low is None or high is None:
                 return False
-            low, high = int(left), int(right)
             return low < high if condition.operator == "<" else low > high
         return (left == right) is (condition.operator == "==")
 
@@ -159,9 +176,10 @@ class Scope:
 
     def _shifted(self, tag: int, value: str, own: int, peer: int) -> str:
         shift = own if tag in _OWN_NUMBERS else peer if tag in _PEER_NUMBERS else 0
-        if not shift or not value.isdigit() or (tag == 16 and value in _OPEN_ENDS):
+        number = to_int(value)
+        if not shift or number is None or (tag == 16 and value in _OPEN_ENDS):
             return value
-        return str(int(value) + shift)
+        return str(number + shift)
 
     def reset(self) -> None:
         """A Logon with 141=Y: from here on numbers are what the script says."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fixlab.conformance.notation import Mutation, Template
-from fixlab.conformance.scope import Scope
+from fixlab.conformance.scope import Scope, to_int
 from fixlab.wire.message import checksum
 from fixlab.wire.tags import HEADER_TAGS, TRAILER_TAGS
 
@@ -15,21 +15,32 @@ _PADS_MAX = 512  # fillers tried; each changes the checksum, so far fewer are ne
 
 def write(template: Template, scope: Scope, now: int) -> bytes:
     """The wire bytes of `template`; `scope` goes on to the number behind it."""
-    begin_string, fields = _fields(template, scope, now)
+    return _written(*_fields(template, scope, now), template.mutations, scope)
+
+
+def write_fields(fields: Fields, scope: Scope, now: int) -> bytes:
+    """The same of fields with ready values, in which nothing is looked up."""
+    filled = _ordered(fields + _missing(fields, Template(()), scope, now))
+    return _written(scope.begin_string, filled, (), scope)
+
+
+def _written(
+    begin_string: str, fields: Fields, mutations: tuple[Mutation, ...], scope: Scope
+) -> bytes:
     if (141, "Y") in fields:
         scope.reset()
     real = [(tag, scope.shifted_out(tag, value)) for tag, value in fields]
     _count(fields, scope)
-    return _framed(begin_string, real, template.mutations)
+    return _framed(begin_string, real, mutations)
 
 
 def _count(fields: Fields, scope: Scope) -> None:
     """Whatever has no flag of a repeat moves the runner's next number on."""
     first = dict(fields[::-1])
-    number, new = first.get(34, ""), first.get(36, "")
-    if first.get(43) == "Y" or not number.isdigit():
+    number, new = to_int(first.get(34)), to_int(first.get(36))
+    if first.get(43) == "Y" or number is None:
         return
-    scope.next_out = int(new) if first[35] == "4" and new.isdigit() else int(number) + 1
+    scope.next_out = new if first[35] == "4" and new is not None else number + 1
 
 
 def raw_bytes(text: str, scope: Scope) -> bytes:
