@@ -711,11 +711,63 @@ REPORT = Schema(
     ),
 )
 
+DIFFERENCES = Schema(
+    name="differences",
+    title="one row for each two engines and each test case in which they part",
+    columns=(
+        Column(name="ref", dtype="str", meaning="reference id of the case, such as 2b"),
+        Column(name="first", dtype="category", meaning="name of one engine"),
+        Column(name="second", dtype="category", meaning="name of the other"),
+        Column(
+            name="verdict_first",
+            dtype="category",
+            meaning="what became of the case with the one",
+            categories=VERDICTS,
+        ),
+        Column(
+            name="verdict_second",
+            dtype="category",
+            meaning="and with the other",
+            categories=VERDICTS,
+        ),
+        Column(
+            name="rule",
+            dtype="category",
+            meaning="rule that one of them broke; the first of the case when neither did",
+        ),
+        Column(
+            name="step",
+            dtype="Int64",
+            missing="NA when only the times differ",
+            meaning="where they part: line of their aligned transcripts, from 1",
+        ),
+        Column(
+            name="line_first",
+            dtype="str",
+            missing='"" when it did nothing there',
+            meaning="what the one did there",
+        ),
+        Column(
+            name="line_second",
+            dtype="str",
+            missing='"" when it did nothing there',
+            meaning="what the other did there",
+        ),
+        Column(
+            name="tags",
+            dtype="str",
+            missing='"" when one of them did nothing',
+            meaning="fields that differ; 35 for another message",
+        ),
+    ),
+)
+
 SCHEMAS = {
     schema.name: schema
     for schema in (
-        *(TRANSITIONS, GAPS, FLIGHTS, FATES, RUNS, REPORT),
+        *(TRANSITIONS, GAPS, FLIGHTS, FATES, RUNS),
         *(STORES, STORED, STORE_PROBLEMS, STORE_EDIT),
+        *(REPORT, DIFFERENCES),
     )
 }
 

@@ -19,7 +19,7 @@ LAYER_2 = (*LAYER_0, "wire", "dictionary", "stores")
 LAYER_4 = (*LAYER_2, "session", "frames", "journal", "faults")
 BELOW_PANELS = (
     *(*LAYER_4, "sim", "net", "sql", "logs"),
-    *("analysis", "conformance", "surgeon", "plots"),
+    *("engines", "analysis", "conformance", "surgeon", "plots"),
 )
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "errors": (),
@@ -38,7 +38,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "net": LAYER_4,
     "logs": (*LAYER_0, "wire.tags", "frames"),
     "analysis": (*LAYER_0, "frames", *VOCABULARY),
-    "conformance": (*LAYER_4, "sim", "net", "logs"),
+    "engines": LAYER_0,
+    "conformance": (*LAYER_4, "sim", "net", "logs", "engines"),
     "sql": (*LAYER_2, "session"),
     "surgeon": (*LAYER_0, "wire", "stores", "frames"),
     "plots": (*LAYER_0, "frames", "analysis", *VOCABULARY),
@@ -69,6 +70,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     ),
     "sim": (*FRAMES, "tqdm"),
     "sql": ("sqlalchemy",),
+    "engines": ("quickfix", "fixcore"),
     "plots": (*FRAMES, "matplotlib"),
     "panels": (*FRAMES, "matplotlib", "ipywidgets", "anywidget", "traitlets", "IPython"),
     "cli": (*FRAMES, "matplotlib"),

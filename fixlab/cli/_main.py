@@ -1,4 +1,4 @@
-"""`fixlab demo`, `lab`, `accept`, `store` and `sweep`: arguments in, exit code out."""
+"""`fixlab demo`, `lab`, `accept`, `certify`, `store`, `sweep`: arguments in, exit code out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fixlab import __version__
-from fixlab.cli import _accept_options, _store, _sweep
+from fixlab.cli import _accept_options, _certify_options, _store, _sweep
 from fixlab.errors import FixLabError
 from fixlab.redact import printable
 
@@ -68,6 +68,10 @@ def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
         from fixlab.cli import _accept
 
         return _accept.run(arguments)
+    if arguments.command == "certify":
+        from fixlab.cli import _certify
+
+        return _certify.run(arguments)
     if arguments.command == "store":
         return _store.run(parser, arguments)
     if arguments.command == "sweep":
@@ -141,6 +145,14 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _accept_options.add_arguments(accept)
+
+    certify = commands.add_parser(
+        "certify",
+        help="play the FIX session test cases against a counterparty",
+        description=_certify_options.ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _certify_options.add_arguments(certify)
 
     store = commands.add_parser(
         "store",

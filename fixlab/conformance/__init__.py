@@ -27,6 +27,8 @@ case the hook `reset`, when that is how numbers start over.
 
 from fixlab.conformance._run import arun, dry_run, run
 from fixlab.conformance.catalogue import CASES, parse_cases
+from fixlab.conformance.comparison import Comparison, acompare, compare
+from fixlab.conformance.engine_target import EngineTarget
 from fixlab.conformance.live import ListeningTarget, LiveTarget
 from fixlab.conformance.memory import SessionTarget
 from fixlab.conformance.model import Case, CaseResult, Entry, Level, Need, Verdict
@@ -39,6 +41,8 @@ __all__ = [
     "HOOKS",
     "Case",
     "CaseResult",
+    "Comparison",
+    "EngineTarget",
     "Entry",
     "Hook",
     "Identity",
@@ -51,7 +55,9 @@ __all__ = [
     "SessionTarget",
     "Target",
     "Verdict",
+    "acompare",
     "arun",
+    "compare",
     "dry_run",
     "parse_cases",
     "run",

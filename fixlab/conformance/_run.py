@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fixlab.conformance.dry import DryRun, describe
-from fixlab.conformance.model import Case, CaseResult
+from fixlab.conformance.model import Case, CaseResult, Verdict
 from fixlab.conformance.planning import CasesGiven, chosen, skipped
 from fixlab.conformance.profile import Profile
 from fixlab.conformance.report import Report, header, read_lines, to_line
@@ -128,7 +128,12 @@ class _Plan:
         name, results = read_lines(path)
         if name != self._name:
             raise ConfigError(f"{path} has results of {name}, expected {self._name}")
-        return {result.ref: result for result in results if result.ref in self._cases}
+        # Of a case that was blocked nothing is known: it is played again.
+        return {
+            result.ref: result
+            for result in results
+            if result.ref in self._cases and result.verdict is not Verdict.BLOCKED
+        }
 
     def add(self, result: CaseResult) -> None:
         """A case is over."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fixlab.conformance.model import Need
 from fixlab.errors import ConfigError
@@ -37,6 +37,8 @@ class Profile:
     # OnBehalfOfCompID(115) and DeliverToCompID(128) that were agreed; None: neither used nor
     # checked.
     addressing: tuple[str, str] | None = None
+    # Further fields of the runner's Logon, such as Username(553) and Password(554). Not shown.
+    logon_fields: tuple[tuple[int, str], ...] = field(default=(), repr=False)
     forbidden: frozenset[Need] = frozenset()  # what it does not want to see in its environment
 
     def __post_init__(self) -> None:
@@ -48,6 +50,12 @@ class Profile:
             value = getattr(self, name)
             if not 0 < value <= 86_400:
                 raise ConfigError(f"{name} must be above 0, to 86400, found {value}")
+        for tag, value in self.logon_fields:
+            if not 0 < tag < 10**9 or not value or "\x01" in value:
+                raise ConfigError(
+                    f"logon_fields are tags and texts without SOH, found tag {tag} with "
+                    f"{'SOH in its text' if value else 'no text'}"
+                )
         unknown = sorted(set(map(str, self.forbidden)) - set(map(str, FORBIDDABLE)))
         if unknown:
             raise ConfigError(

@@ -133,6 +133,18 @@ class Report:
         row = "".join(f'<td style="text-align:left">{cell}</td>' for cell in shown)
         return f"<tr>{row}</tr>"
 
+    def to_html(
+        self, path: str | os.PathLike[str], *, about: Mapping[str, str] | None = None
+    ) -> None:
+        """Write the report to `path` as one page of HTML that needs nothing else.
+
+        `about` are rows of its heading that only the caller knows, such as `{"Tested by": "..."}`
+        or a time. Secrets are masked.
+        """
+        from fixlab.conformance.page import page  # it is about reports, so it imports this
+
+        Path(path).write_text(page(self, about=about), encoding="utf-8")
+
     # On disk -----------------------------------------------------------------------------
 
     def to_json(self, path: str | os.PathLike[str]) -> None:

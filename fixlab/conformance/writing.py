@@ -77,6 +77,7 @@ def _missing(given: Fields, template: Template, scope: Scope, now: int) -> Field
         (56, scope.identity.target),
     ]
     if (35, "A") in given:
+        usual += scope.profile.logon_fields
         if scope.profile.next_expected and scope.begin_string in ("FIX.4.4", "FIXT.1.1"):
             reset = (141, "Y") in given
             usual.append((789, "1" if reset else str(scope.next_in)))  # LGN-21

@@ -3,138 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
-import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from fixlab import engines
+from fixlab.engines import EngineKind
 from fixlab.wire.framer import Framer
 from fixlab.wire.message import Message
 
-CHILD = Path(__file__).with_name("engine.py")
 STEP_SECONDS = 10.0  # what anything may take that is waited for
-_START_SECONDS = 30.0  # with dictionaries to load, on a busy machine
 _POLL_SECONDS = 0.003
 VERSIONS = ("FIX.4.0", "FIX.4.2", "FIX.4.4", "FIXT.1.1")
 
-_DEFAULT = """[DEFAULT]
-ConnectionType={role}
-NonStopSession=Y
-FileStorePath={folder}/store
-FileLogPath={folder}/log
-HeartBtInt=30
-ReconnectInterval=0
-LogonTimeout=5
-LogoutTimeout=2
-SocketNodelay=Y
-SocketReuseAddress=Y
-AllowedRemoteAddresses=127.0.0.1
-SocketAcceptPort={port}
-SocketConnectHost=127.0.0.1
-SocketConnectPort={port}
-"""
-_SESSION = """[SESSION]
-BeginString={begin_string}
-SenderCompID=QF
-TargetCompID={name}
-"""
+Spec = engines.EngineSession
 
 
-class Spec(NamedTuple):
-    """One session of the engine; `settings` are further lines of its `.cfg`."""
+class Engine(engines.Engine):
+    """QuickFIX with a `Peer` for each session; its application only notes the orders."""
 
-    begin_string: str
-    name: str  # fixlab's CompID, and what the session is for
-    settings: tuple[str, ...] = ()
-
-    @property
-    def id(self) -> str:
-        return f"{self.begin_string}:QF->{self.name}"
-
-
-class Engine:
-    """The engine's process; it can be killed and started again on the same files."""
-
-    def __init__(self, role: str, folder: Path, specs: Iterable[Spec]) -> None:
-        self.role = role
-        self.folder = folder
+    def __init__(
+        self,
+        role: str,
+        folder: Path,
+        specs: Iterable[Spec],
+        *,
+        kind: str | EngineKind = "quickfix",
+        settings: str = "",
+    ) -> None:
+        specs = tuple(specs)
         self.peers = {spec.id: Peer(self, spec) for spec in specs}
-        # Bound and never listening: nobody else gets the port, whoever listens next does.
-        self._held = socket.socket()
-        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._held.bind(("127.0.0.1", 0))
-        self.port: int = self._held.getsockname()[1]
-        self._process: subprocess.Popen[str] | None = None
-        self._listening: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Start it, with what its files say."""
-        self.folder.mkdir(exist_ok=True)
-        text = _DEFAULT.format(role=self.role, folder=self.folder, port=self.port)
-        for spec in (peer.spec for peer in self.peers.values()):
-            text += _SESSION.format(begin_string=spec.begin_string, name=spec.name)
-            text += "".join(f"{line}\n" for line in spec.settings)
-        path = self.folder / "engine.cfg"
-        path.write_text(text)
-        self._process = subprocess.Popen(
-            [sys.executable, str(CHILD), self.role, str(path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+        super().__init__(
+            kind,
+            role,
+            specs,
+            folder=folder,
+            settings=settings,
+            reconnect_seconds=0,  # tests wait for it
+            echo=False,
+            on_report=lambda kind, name, rest: self.peers[name].hear(kind, rest),
         )
-        ready = threading.Event()
-        self._listening = threading.Thread(target=self._listen, args=(self._process, ready))
-        self._listening.start()
-        if not ready.wait(_START_SECONDS):
-            code = self._process.poll()
-            self.kill()
-            raise AssertionError(f"QuickFIX did not start with {path}, exit code {code}")
-
-    def _listen(self, process: subprocess.Popen[str], ready: threading.Event) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            kind, name, *rest = json.loads(line)
-            if kind == "ready":
-                ready.set()
-            else:
-                self.peers[name].hear(kind, rest)
-
-    def tell(self, *command: object) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(command) + "\n")
-        self._process.stdin.flush()
-
-    def kill(self) -> None:
-        """SIGKILL: nothing is said, nothing is tidied up."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        assert self._listening is not None
-        self._listening.join()
-        for pipe in (process.stdin, process.stdout):
-            assert pipe is not None
-            pipe.close()
-
-    def stop(self) -> None:
-        """End it; fails when it has crashed, or does not listen any more."""
-        assert self._process is not None
-        self.tell("stop", "")
-        deadline = time.monotonic() + STEP_SECONDS
-        while self._process.poll() is None and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
-        ended = self._process.poll()
-        self.kill()
-        self._held.close()
-        assert ended == 0, f"QuickFIX ended with {ended}"
 
 
 class Peer:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fixlab.engines._child import order_fields
 from fixlab.net.acceptor import Acceptor
 from fixlab.net.driver import Driver
 from fixlab.net.initiator import Initiator
@@ -16,7 +17,6 @@ from fixlab.session.events import Event, Received
 from fixlab.stores import FileStore, MemoryStore, Store
 from fixlab.surgeon import inspect
 from fixlab.wire.message import Message
-from tests.interop.engine import order_fields
 from tests.interop.peer import STEP_SECONDS, Engine, Peer, Spec, until
 from tests.net.peers import run
 

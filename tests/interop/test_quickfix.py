@@ -6,7 +6,6 @@ of either side delivered once and in order, and fixlab's frame equal to QuickFIX
 
 import asyncio
 import contextlib
-import importlib.util
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,8 @@ import pandas as pd
 import pytest
 
 from fixlab.dictionary import Dictionary
+from fixlab.engines import dictionary_files, dictionary_settings
+from fixlab.engines._child import order_fields
 from fixlab.journal import Journal
 from fixlab.net.acceptor import AcceptedSession, Acceptor
 from fixlab.net.driver import Driver
@@ -26,7 +27,6 @@ from fixlab.session.transitions import SessionState
 from fixlab.stores.base import Store
 from fixlab.stores.sqlite import SQLiteStore
 from fixlab.wire.message import Message
-from tests.interop.engine import order_fields
 from tests.interop.peer import STEP_SECONDS, VERSIONS, Engine, Peer, Spec, until
 from tests.net.peers import run
 
@@ -35,35 +35,12 @@ ORDERS = 100
 REPLAY = 2000  # more than one read of a socket takes, so that a cut falls into the middle
 
 
-def _xml(begin_string: str) -> tuple[Path, ...]:
-    """The dictionary of a version, or transport and application, from a public package."""
-    found = importlib.util.find_spec("fixcore")
-    assert found is not None
-    assert found.origin is not None
-    specs = Path(found.origin).parent / "specs"
-    if begin_string == "FIXT.1.1":
-        return specs / "FIXT11.xml", specs / "FIX50SP2.xml"
-    return (specs / f"{begin_string.replace('.', '')}.xml",)
-
-
-def _dictionary(begin_string: str) -> tuple[str, ...]:
-    """Settings that make QuickFIX check every message."""
-    first, *application = _xml(begin_string)
-    if application:
-        return (
-            "UseDataDictionary=Y",
-            f"TransportDataDictionary={first}",
-            f"AppDataDictionary={application[0]}",
-        )
-    return "UseDataDictionary=Y", f"DataDictionary={first}"
-
-
 def _spec(role: str, begin_string: str, name: str) -> Spec:
     """QuickFIX's session of this role, for the story of this name."""
     settings: tuple[str, ...] = ("UseDataDictionary=N",)
     if name == "dictionary":
-        settings = _dictionary(begin_string)
-    if begin_string == "FIXT.1.1":
+        settings = dictionary_settings(begin_string)
+    elif begin_string == "FIXT.1.1":
         settings += ("DefaultApplVerID=FIX.5.0SP2",)
     resets = {"reset_on_logon": "initiator", "reset_nobody_asked_for": "acceptor"}
     if resets.get(name) == role:
@@ -112,7 +89,7 @@ class Table:
             self.config, reset_on_logon=reset_on_logon, next_expected=next_expected
         )
         if checked:
-            first, *rest = _xml(config.begin_string)
+            first, *rest = dictionary_files(config.begin_string)
             application = rest[0] if rest else None
             read = Dictionary.from_quickfix_xml(first, application=application)
             config = replace(config, dictionary=read)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trustme
 
+from fixlab.engines import ENGINES
 from fixlab.net.acceptor import Acceptor
 from fixlab.net.driver import Driver
 from fixlab.net.initiator import Initiator
 from fixlab.net.tls import client_context, fingerprint, server_context
 from fixlab.session.config import SessionConfig
 from fixlab.session.events import Received
-from tests.interop import peer
 from tests.interop.peer import Engine, Peer, Spec, until
 from tests.net.peers import order, run
 
@@ -45,11 +46,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 @pytest.fixture
-def engine(
-    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[str], Engine]]:
+def engine(files: Files, tmp_path: Path) -> Iterator[Callable[[str], Engine]]:
     """Makes the engine in a role; this file is its process (see the end)."""
-    monkeypatch.setattr(peer, "CHILD", Path(__file__))
+    kind = replace(ENGINES["quickfix"], child=Path(__file__))
     made: list[Engine] = []
 
     def make(role: str) -> Engine:
@@ -60,10 +59,9 @@ def engine(
             f"CertificationAuthoritiesFile={files.ca}\n"
             "CertificateVerifyLevel=2\n"  # the other side must have one
         )
-        # The engine looks for these in no other section.
-        monkeypatch.setattr(peer, "_DEFAULT", peer._DEFAULT + settings)
         spec = Spec("FIX.4.4", "LAB", ("UseDataDictionary=N",))
-        made.append(Engine(role, tmp_path / "engine", [spec]))
+        # The engine looks for its settings of TLS in no other section than [DEFAULT].
+        made.append(Engine(role, tmp_path / "engine", [spec], kind=kind, settings=settings))
         return made[-1]
 
     yield make
@@ -130,8 +128,7 @@ if __name__ == "__main__":
     sys.stdout = os.fdopen(reports, "w")
     import quickfix
 
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-    from tests.interop import engine as program
+    from fixlab.engines import _quickfix as program
 
     quickfix.SocketAcceptor = quickfix.SSLSocketAcceptor
     quickfix.SocketInitiator = quickfix.SSLSocketInitiator

@@ -1,12 +1,7 @@
-"""A QuickFIX engine in a process of its own: commands come on stdin, reports leave on stdout.
-
-Its threads and its crashes cannot reach the tests that way. Each line is one JSON array, whose
-second element names the session. An initiator's sessions stay away until they are told to come.
-"""
+"""QuickFIX's process: commands come on stdin, reports leave on stdout."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
@@ -15,25 +10,16 @@ from typing import Any
 
 import quickfix
 
-ORDER = {21: "1", 38: "100", 40: "2", 44: "10", 54: "1", 55: "ACME"}
-
-_lock = threading.Lock()
+from fixlab.engines._child import Desk, commands, order_fields, tell
 
 
-def order_fields(begin_string: str) -> dict[int, str]:
-    """What a version's dictionary asks of an order, ClOrdID(11) aside."""
-    if begin_string == "FIX.4.0":
-        return ORDER
-    return ORDER | {60: "20260105-09:00:00"}  # TransactTime came with FIX.4.1
+class Application(quickfix.Application):  # type: ignore[misc]  # it brings no types
+    """Reports orders; with `echo` it also answers them."""
 
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
 
-def tell(*report: object) -> None:
-    with _lock:
-        sys.stdout.write(json.dumps(report) + "\n")
-        sys.stdout.flush()
-
-
-class Application(quickfix.Application):  # type: ignore[misc]
     def onCreate(self, session_id: Any) -> None: ...  # noqa: N802
 
     def onLogon(self, session_id: Any) -> None:  # noqa: N802
@@ -49,12 +35,21 @@ class Application(quickfix.Application):  # type: ignore[misc]
     def toApp(self, message: Any, session_id: Any) -> None: ...  # noqa: N802
 
     def fromApp(self, message: Any, session_id: Any) -> None:  # noqa: N802
-        value = quickfix.StringField(11)
-        message.getField(value)
-        tell("order", session_id.toString(), value.getValue())
+        texts = [field.partition("=") for field in message.toString().split("\x01")[:-1]]
+        fields = [(int(tag), value) for tag, _, value in texts]
+        if self._desk.echo and (35, "D") not in fields:
+            raise quickfix.UnsupportedMessageType
+        body = self._desk.answer(session_id.toString(), fields)
+        if body is not None:
+            answer = quickfix.Message()
+            answer.getHeader().setField(35, "D")
+            for tag, value in body.items():
+                answer.setField(tag, value)
+            quickfix.Session.sendToTarget(answer, session_id)
 
 
 def send_orders(name: str, session_id: Any, count: int, prefix: str, pause: float) -> None:
+    """So many orders, numbered and stored when it reports that they are sent."""
     for n in range(count):
         message = quickfix.Message()
         message.getHeader().setField(35, "D")
@@ -80,6 +75,7 @@ def send_reset(session_id: Any) -> None:
 
 
 def obey(command: str, name: str, session_id: Any, arguments: list[Any]) -> None:
+    """Do what one line asks for."""
     session = quickfix.Session.lookupSession(session_id)
     if command == "send":
         # A pause must not keep other commands waiting.
@@ -101,9 +97,10 @@ def obey(command: str, name: str, session_id: Any, arguments: list[Any]) -> None
         raise ValueError(f"unknown command {command!r}")
 
 
-def main(role: str, path: str) -> None:
+def main(role: str, path: str, echo: str = "") -> None:
+    """Run with the configuration at `path` until stdin ends or says stop."""
     settings = quickfix.SessionSettings(path)
-    application = Application()
+    application = Application(Desk(echo=bool(echo)))
     kind = quickfix.SocketAcceptor if role == "acceptor" else quickfix.SocketInitiator
     engine = kind(
         application,
@@ -117,10 +114,7 @@ def main(role: str, path: str) -> None:
             quickfix.Session.lookupSession(session_id).logout()
     engine.start()
     tell("ready", "")
-    for line in sys.stdin:
-        command, name, *arguments = json.loads(line)
-        if command == "stop":
-            break
+    for command, name, arguments in commands():
         obey(command, name, sessions[name], arguments)
     # Its files are flushed with every message, and now and then its own way down crashes.
     os._exit(0)

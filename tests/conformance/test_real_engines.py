@@ -1,0 +1,178 @@
+"""QuickFIX and fixcore, live: the verdicts of the catalogue, and what compare() finds.
+
+All engines are played at once, each case on a CompID of its own; X-24 alone waits for 60 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+
+import pytest
+
+from fixlab import SessionConfig
+from fixlab.conformance import (
+    CASES,
+    Comparison,
+    EngineTarget,
+    Profile,
+    Report,
+    SessionTarget,
+    Verdict,
+    arun,
+    run,
+)
+from fixlab.dictionary import Dictionary
+from fixlab.engines import dictionary_files
+from fixlab.errors import ConfigError
+from fixlab.session.transitions import Role
+
+AGREED = Profile(addressing=("DESK", "VENUE"))
+NEXT_EXPECTED = Profile(next_expected=True)
+# What needs 789 is played with it in use, all the rest without.
+WITH_789 = ("X-13", "X-14", "X-15")
+RUNS = {
+    "QuickFIX acceptor": (EngineTarget("quickfix", "acceptor"), None, AGREED),
+    "QuickFIX initiator": (EngineTarget("quickfix", "initiator"), None, AGREED),
+    "QuickFIX 789": (EngineTarget("quickfix", "acceptor"), WITH_789, NEXT_EXPECTED),
+    "fixcore acceptor": (EngineTarget("fixcore", "acceptor"), None, AGREED),
+}
+# The runner has no encryption, and QuickFIX no way to say that an application is down.
+NEVER = {"14l", "14n", *(f"17{letter}" for letter in "cdefghij")}
+
+
+@cache
+def reports() -> dict[str, Report]:
+    async def all_at_once() -> list[Report]:
+        runs = [arun(one, cases=cases, profile=told) for one, cases, told in RUNS.values()]
+        return await asyncio.gather(*runs)
+
+    return dict(zip(RUNS, asyncio.run(all_at_once()), strict=True))
+
+
+def of_role(role: Role) -> list[str]:
+    return [
+        ref
+        for ref, case in CASES.items()
+        if case.role in (None, role) and "FIX.4.4" in case.versions
+    ]
+
+
+def tell(report: Report, ref: str, wanted: Verdict | None) -> None:
+    """Fails with the transcript when the verdict is another than the catalogue's."""
+    result = report[ref]
+    if ref in NEVER:
+        assert result.verdict is Verdict.SKIP
+    elif wanted is None:
+        assert result.verdict in (Verdict.PASS, Verdict.LENIENT, Verdict.FAIL)
+    else:
+        told = f"{result!r}\n{report.case(ref)}\n{report.transcript(ref)}"
+        assert result.verdict is wanted, told
+
+
+@pytest.mark.parametrize("ref", of_role(Role.ACCEPTOR))
+def test_quickfix_as_acceptor_does_what_the_catalogue_says(ref: str) -> None:
+    name = "QuickFIX 789" if ref in WITH_789 else "QuickFIX acceptor"
+    tell(reports()[name], ref, CASES[ref].quickfix)
+
+
+@pytest.mark.parametrize("ref", of_role(Role.INITIATOR))
+def test_quickfix_as_initiator_does_what_the_catalogue_says(ref: str) -> None:
+    # It proposes HeartBtInt(108) itself, and never 0.
+    wanted = Verdict.SKIP if ref == "X-23" else CASES[ref].quickfix
+    tell(reports()["QuickFIX initiator"], ref, wanted)
+
+
+def test_every_case_of_either_role_is_there() -> None:
+    assert [one.ref for one in reports()["QuickFIX acceptor"]] == of_role(Role.ACCEPTOR)
+    assert [one.ref for one in reports()["QuickFIX initiator"]] == of_role(Role.INITIATOR)
+    assert set(of_role(Role.ACCEPTOR) + of_role(Role.INITIATOR)) >= NEVER
+
+
+# Comparing ----------------------------------------------------------------------------
+
+# Where the profile that is named after it is not QuickFIX 1.16 as it comes: case and rule.
+PROFILE_PARTS = {
+    "3c": "FRM-06",  # bytes of a cut message: QuickFIX loses the next one with them
+    "3e": "FRM-05",  # a checksum of two digits is taken
+    "10e": "SQR-06",  # and then the number of the Reject is not used
+    "14j": "REJ-13",  # 371 is the group's count
+    "14k": "REJ-14",  # garbled, not rejected
+    "14m": "REJ-16",  # left to the application
+    "17b": "LGN-13",  # the Logon is answered with 98=0
+    "X-03": "RSP-08",  # a gap fill from a number that was never sent
+    "X-04": "RSP-07",  # and one that goes backwards
+    "X-05": "FRM-09",  # the message is passed over
+    "X-07": "LGO-05",  # the Logout is answered at once
+    "X-12": "LGN-29",  # closed without a Logout
+    "X-24": "LGN-28",  # a silent connection stays
+    "X-27": "SEQ-06",  # no ResendRequest
+}
+
+
+def in_memory(profile: str) -> Report:
+    dictionary = Dictionary.from_quickfix_xml(*dictionary_files("FIX.4.4"))
+    config = SessionConfig(
+        sender_comp_id="QF",
+        target_comp_id="LAB",
+        dictionary=dictionary,
+        validation="strict",
+        profile=profile,
+    )
+    return run(SessionTarget(config, "acceptor"), profile=AGREED)
+
+
+@cache
+def comparison() -> Comparison:
+    return Comparison(
+        {
+            "spec": in_memory("spec"),
+            "profile": in_memory("quickfix"),
+            "QuickFIX": reports()["QuickFIX acceptor"],
+            "fixcore": reports()["fixcore acceptor"],
+        }
+    )
+
+
+def test_where_the_profile_and_quickfix_part() -> None:
+    found = comparison().differences
+    found = found[(found["first"] == "profile") & (found["second"] == "QuickFIX")]
+    assert dict(zip(found.ref, found.rule, strict=True)) == PROFILE_PARTS
+
+
+def test_what_four_engines_do_with_a_repeat_without_its_time() -> None:
+    table = comparison().table.set_index("ref")
+    assert list(table.loc["2g", ["spec", "profile", "QuickFIX", "fixcore"]]) == [
+        *("PASS", "FAIL", "FAIL", "PASS"),
+    ]
+    shown = str(comparison().transcript("2g", "fixcore", "QuickFIX"))
+    assert "Required tag missing" in shown
+
+
+def test_each_difference_names_a_line_of_both_transcripts() -> None:
+    found = comparison().differences
+    assert len(found) > len(PROFILE_PARTS)
+    assert found.rule.astype(str).str.fullmatch(r"[A-Z]{3}-\d\d").all()
+    told = found[found.step.notna()]
+    assert ((told.line_first != "") | (told.line_second != "")).all()
+
+
+# What a target says -------------------------------------------------------------------
+
+
+def test_an_engine_has_sessions_for_the_cases_it_was_given() -> None:
+    target = EngineTarget("fixcore", cases={"2a": CASES["2a"]})
+    assert run(target, cases=["2a"]).passed
+    with pytest.raises(
+        ConfigError, match="no session for case 2b; give EngineTarget its cases"
+    ):
+        run(target, cases=["2a", "2b"])
+    assert run(target, cases=["2a"]).passed  # and it starts anew each time
+
+
+def test_hooks_are_those_of_the_engine() -> None:
+    assert EngineTarget("quickfix").hooks == {"stop", "app-send"}
+    assert EngineTarget("fixcore", "initiator").hooks == {"connect", "stop", "app-send"}
+    assert repr(EngineTarget("quickfix")) == "<EngineTarget QuickFIX as acceptor, FIX.4.4>"
+    with pytest.raises(ConfigError, match="no engine 'artio'"):
+        EngineTarget("artio")
