@@ -79,7 +79,7 @@ def _value(field: FieldDef) -> bytes:
 
 
 def refitted(raw: bytes) -> bytes:
-    """The bytes with BodyLength(9) and CheckSum(10) made to fit, if they look like a message."""
+    """The bytes with a BodyLength(9) and CheckSum(10) that fit, if they look like a message."""
     head, found, rest = raw.partition(b"\x019=")
     _, soh, content = rest.partition(b"\x01")
     end = content.rfind(b"\x0110=") + 1
