@@ -1,7 +1,8 @@
-"""What lies on a disk and was damaged: stores of every layout, and what a log makes of bytes."""
+"""Stores of every layout that were damaged on their disk, and what a log makes of bytes."""
 
 from __future__ import annotations
 
+import itertools
 import random
 import shutil
 import sqlite3
@@ -11,12 +12,14 @@ from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 
-from fixlab import redact, stores
+from fixlab import redact
 from fixlab.errors import StoreError
 from fixlab.net.message_log import MessageLog
+from fixlab.stores._columns import SQLITE_ERRORS
 from fixlab.stores.base import Store
 from fixlab.stores.quickfix import FileStore
 from fixlab.stores.sqlite import SQLiteStore
+from fixlab.surgeon import inspect, plan_edit
 from fixlab.times import format_utc
 from tests.fuzz.fuzzing import NUMBERS, TOKENS, Case, Part, Played, bent, plain
 from tests.fuzz.streams import broken, samples
@@ -41,8 +44,9 @@ _LOCK = f"{PREFIX}.lock"
 _RESET = f"{PREFIX}.reset"
 _TOKENS = (
     *NUMBERS, b" : ", b",", b" ", b"\n", b"\r\n", b"\x00\x00", b"\x00\x05", b"1,0,9 ",
-    b"6,0,76\n", b"99999999999999999999 : 1", b"20260105-09:30:00", b"9999-12-31T23:59:59+23:59",
-    b"0001-01-01T00:00:00Z", b"\x7f\xff\xff\xff", b"\xff\xff\xff\xff", b"2026-01-05", b"\x80",
+    b"6,0,76\n", b"99999999999999999999 : 1", b"20260105-09:30:00",
+    b"9999-12-31T23:59:59+23:59", b"0001-01-01T00:00:00Z", b"\x7f\xff\xff\xff",
+    b"\xff\xff\xff\xff", b"2026-01-05", b"\x80",
     b"fixlab reset 6 8 1 1  20260105-09:30:00 0 0\n", *TOKENS[:10],
 )  # fmt: skip
 # What a person with a database tool may do to a store.
@@ -54,7 +58,8 @@ _STATEMENTS = (
     "UPDATE state SET session = 17", "DELETE FROM state", "DROP TABLE state", "DROP TABLE sent",
     "DELETE FROM sent", "UPDATE sent SET raw = 'text' WHERE seq = 2",
     "UPDATE sent SET raw = 5 WHERE seq = 2", "UPDATE sent SET raw = x'' WHERE seq = 2",
-    "UPDATE sent SET seq = -5 WHERE seq = 2", "INSERT INTO sent VALUES (9223372036854775807, x'')",
+    "UPDATE sent SET seq = -5 WHERE seq = 2",
+    "INSERT INTO sent VALUES (9223372036854775807, x'')",
     "UPDATE sessions SET outgoing_seqnum = 'x'", "UPDATE sessions SET incoming_seqnum = NULL",
     "UPDATE sessions SET creation_time = '0001-01-01 00:00:00+14:00'",
     "UPDATE sessions SET creation_time = x'ff'", "UPDATE sessions SET beginstring = NULL",
@@ -195,7 +200,10 @@ def _apply(folder: Path, part: Part) -> None:
     name, *rest = part
     if name == "sql":
         if (folder / _SQLITE).exists():
-            with suppress(sqlite3.Error), closing(sqlite3.connect(folder / _SQLITE)) as database:
+            with (
+                suppress(*SQLITE_ERRORS),
+                closing(sqlite3.connect(folder / _SQLITE)) as database,
+            ):
                 database.execute(str(rest[0]))
                 database.commit()
         return
@@ -264,7 +272,7 @@ def _opened(folder: Path) -> set[str]:
 
 
 def _inspected(folder: Path) -> set[str]:
-    found = stores.inspect(folder)
+    found = inspect(folder)
     told = f"{found}{found!r}{found._repr_html_()}"
     assert told.replace("\n", "").isprintable()
     features = {f"{row.level} {row.code}" for row in found.problems.itertuples()}
@@ -275,7 +283,7 @@ def _inspected(folder: Path) -> set[str]:
 
 
 def _planned(folder: Path) -> set[str]:
-    plan = stores.plan_edit(folder, next_out=3, next_in=9, session=SESSION)
+    plan = plan_edit(folder, next_out=3, next_in=9, session=SESSION)
     told = f"{plan}{plan!r}{plan._repr_html_()}"
     assert told.replace("\n", "").isprintable()
     features = {f"{row.counter} {row.effect} {row.rule}" for row in plan.table.itertuples()}
@@ -283,7 +291,7 @@ def _planned(folder: Path) -> set[str]:
         plan.apply()
     except StoreError as error:
         return features | {plain(str(error))}
-    again = stores.inspect(plan.path, session=SESSION)
+    again = inspect(plan.path, session=SESSION)
     assert list(again.sessions["next_out"])[:1] == [3]
     assert list(again.sessions["next_in"])[:1] == [9]
     return features | {"applied"}
@@ -307,11 +315,13 @@ class LogTarget:
     def make(self, chance: random.Random) -> Case:
         data = stream(chance)
         if chance.random() < 0.5:
-            data += chance.choice((b"\x01554=%b\x01", b"95=14\x0196=%b\x01", b"554=%b|")) % _SECRET
+            data += (
+                chance.choice((b"\x01554=%b\x01", b"95=14\x0196=%b\x01", b"554=%b|")) % _SECRET
+            )
             data += stream(chance)
         cuts = sorted(chance.randrange(len(data) + 1) for _ in range(chance.choice((0, 1, 4))))
         edges = [0, *cuts, len(data)]
-        return tuple(data[a:b] for a, b in zip(edges, edges[1:], strict=False))
+        return tuple(data[a:b] for a, b in itertools.pairwise(edges))
 
     def bend(self, part: Part, chance: random.Random) -> Part:
         assert isinstance(part, bytes)
@@ -343,5 +353,3 @@ class LogTarget:
         for tag in (b"554=", b"925="):
             assert b"\x01" + tag + _SECRET not in content
         return content
-
-

@@ -31,7 +31,8 @@ Case = tuple[Part, ...]
 CPU_SECONDS_MAX = 2.0  # for one input; the largest have about 300 KB
 _CORPUS_MAX = 1_000
 _PARTS_MAX = 60
-_WEIGHED_EVERY = 256  # so many inputs, and one of them is weighed
+_WEIGHED_EVERY = 256  # so many inputs, and one of them is weighed; of the largest every fourth
+_LARGE = 50_000
 _FAILURES_MAX = 20  # kept of one batch
 
 
@@ -80,7 +81,7 @@ class Tally:
     """What a number of inputs came to."""
 
     target: str
-    seed: int
+    seed: str
     inputs: int = 0
     errors: Counter[str] = field(default_factory=Counter)  # FixLabErrors, by type
     features: set[str] = field(default_factory=set)
@@ -108,14 +109,14 @@ class Tally:
         self.failed += other.failed
 
 
-def fuzz(target: Target, seed: int, count: int) -> Tally:
+def fuzz(target: Target, seed: int | str, count: int) -> Tally:
     """`count` inputs to one target."""
     chance = random.Random(f"{target.name}/{seed}")
-    tally, corpus = Tally(target.name, seed), [target.make(chance)]
+    tally, corpus = Tally(target.name, str(seed)), [target.make(chance)]
     begun = time.process_time()
     for number in range(count):
         case = _next_case(target, corpus, chance)
-        weigh = number % _WEIGHED_EVERY == 0
+        weigh = number % (4 if size_of(case) > _LARGE else _WEIGHED_EVERY) == 0
         before = time.process_time()
         found = trial(target, case, weigh=weigh)
         spent = (time.process_time() - before) * 1_000
