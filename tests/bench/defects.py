@@ -124,11 +124,11 @@ DEFECTS = (
         'self._note(_K.ACCEPTED, "LGN-19", head, state=_S.ACTIVE)',
     ),
     Defect(
-        "reset_half_remembered", "LGN-19",
-        "A reset whose answer was lost is not repeated with the next Logon.",
-        "session/admitting.py",
-        '        self._reset_next_logon = True\n        self._send_logon("LGN-19"',
-        '        self._send_logon("LGN-19"',
+        "queued_lost_in_silence", "SCH-04",
+        "Of the queued messages that a reset drops, the first run is not told.",
+        "session/core.py",
+        "for first, last in queued:",
+        "for first, last in queued[1:]:",
     ),
     Defect(
         "acceptor_ignores_141", "LGN-17",
