@@ -108,18 +108,24 @@ def _trailer(delimiter: str) -> re.Pattern[str]:
 
 
 def _mask(text: str) -> str:
+    start_of_field = _field_start(SECRET_TAGS | _hidden)
+    found = start_of_field.search(text)
+    if found is None:
+        return text
+    # Looked for once: a text may hold very many secrets, and a peer may have written it.
+    usual = next((mark for mark in _DELIMITERS if mark in text), "\x01")
     parts = []
     position = 0
-    start_of_field = _field_start(SECRET_TAGS | _hidden)
-    while found := start_of_field.search(text, position):
+    while found is not None:
         parts += [text[position : found.end()], MASKED]
-        position = _end_of_value(text, found)
+        position = _end_of_value(text, found, usual)
+        found = start_of_field.search(text, position)
     return "".join([*parts, text[position:]])
 
 
-def _end_of_value(text: str, found: re.Match[str]) -> int:
+def _end_of_value(text: str, found: re.Match[str], usual: str) -> int:
     start, tag = found.end(), int(found["tag"])
-    delimiter = _delimiter_at(text, found)
+    delimiter = _delimiter_at(text, found, usual)
     if tag not in _LENGTH_TAGS:
         return _first(_value_end(delimiter), text, start)
     if found["length"] is not None and int(found["length_tag"]) == _LENGTH_TAGS[tag]:
@@ -137,11 +143,11 @@ def _first(pattern: re.Pattern[str], text: str, start: int) -> int:
     return found.start() if found else len(text)
 
 
-def _delimiter_at(text: str, found: re.Match[str]) -> str:
-    """The delimiter that divides the fields around the one that was found."""
+def _delimiter_at(text: str, found: re.Match[str], usual: str) -> str:
+    """The delimiter of the field that was found; `usual` where none stands beside it."""
     if found["length_end"]:
         return found["length_end"]
     for delimiter in _DELIMITERS:
         if text.endswith(delimiter, 0, found.start()):
             return delimiter
-    return next((mark for mark in _DELIMITERS if mark in text), "\x01")
+    return usual

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Self
 from fixlab.errors import ConfigError, StoreError
 from fixlab.session.config import SessionConfig
 from fixlab.stores._columns import bytes_of, text_of
+from fixlab.stores._layouts import sane_time
 
 try:
     import sqlalchemy as sa
@@ -316,14 +317,22 @@ class SQLStore:
         row = self._sessions
         wanted = sa.select(row.c.outgoing_seqnum, row.c.incoming_seqnum, row.c.creation_time)
         with self._engine.connect() as db:
-            found = db.execute(wanted.where(self._mine(row))).fetchall()
+            try:
+                found = db.execute(wanted.where(self._mine(row))).fetchall()
+            except TypeError as error:  # SQLite keeps anything in any column
+                raise ValueError(f"`creation_time` is no time: {error}") from None
         if len(found) > 1:
             raise ValueError(f"`sessions` has {len(found)} rows of this session, expected one")
         if not found:
             return None
-        # A NUMERIC column, as QuickFIX has it in some databases, gives a Decimal.
         next_out, next_in, created = found[0]
-        return _Numbers(int(next_out), int(next_in), _nanoseconds(created))
+        return _Numbers(_counter(next_out), _counter(next_in), _nanoseconds(created))
+
+    def _bytes(self, seq: object, value: object) -> bytes:
+        if not isinstance(value, str | bytes | memoryview):
+            kind = type(value).__name__
+            raise ValueError(f"message {seq} is {kind}, expected text or bytes")
+        return bytes_of(value, binary=self._binary)
 
     def _insert(self) -> _Numbers:
         """The row of a session that the database does not know yet."""
@@ -370,9 +379,9 @@ class SQLStore:
         try:
             with self._engine.connect() as db:
                 rows = db.execute(wanted).fetchall()
+            found = {int(seq): self._bytes(seq, value) for seq, value in rows}
         except (exc.SQLAlchemyError, ValueError) as error:
             raise self._error(error) from None
-        found = {int(seq): bytes_of(value, binary=self._binary) for seq, value in rows}
         if size := sum(map(len, found.values())):
             fitting = max(1, _READ_BYTES * len(found) // size)
             self._ahead = min(fitting, limit * _READ_GROWTH, _READ_CHUNK)
@@ -535,11 +544,22 @@ def _datetime(epoch: int | None) -> datetime:
     return moment.replace(tzinfo=None)  # QuickFIX keeps UTC in a column without a zone
 
 
+def _counter(value: Any) -> int:
+    """A counter as the database gives it: an int or, of a NUMERIC column, a Decimal."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        number = 0
+    if not 1 <= number <= _INTEGER_MAX or (number != value and not isinstance(value, str)):
+        raise ValueError(f"a counter is {value!r}, expected a whole number from 1")
+    return number
+
+
 def _nanoseconds(created: datetime | None) -> int | None:
     if created is None:
         return None
     moment = created if created.tzinfo else created.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000 if moment >= _EPOCH else None
+    return sane_time((moment - _EPOCH) // timedelta(microseconds=1) * 1000)
 
 
 def _place(url: sa.URL) -> str:

@@ -386,6 +386,37 @@ def test_two_rows_of_one_session_are_refused(sqlite_engine: sa.Engine) -> None:
         SQLStore(sqlite_engine, KEY)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("sessions SET outgoing_seqnum = NULL", "a counter is None, expected a whole number"),
+        ("sessions SET outgoing_seqnum = -5", "a counter is -5, expected a whole number"),
+        ("sessions SET incoming_seqnum = 0", "a counter is 0, expected a whole number"),
+        ("sessions SET incoming_seqnum = 9e999", "a counter is inf, expected a whole number"),
+        ("sessions SET incoming_seqnum = 1.5", "a counter is 1.5, expected a whole number"),
+        ("sessions SET creation_time = x'ff'", "`creation_time` is no time"),
+        ("messages SET message = NULL", "message 1 is NoneType, expected text or bytes"),
+    ],
+)
+def test_what_no_store_wrote_is_refused(
+    sqlite_engine: sa.Engine, change: str, said: str
+) -> None:
+    columns = "beginstring, sendercompid, targetcompid, session_qualifier"
+    row = "INSERT INTO {} VALUES ('FIX.4.4','BUY','SELL','',{})"
+    times = "'2025-11-22 00:00:00',1,2"
+    message = row.format("messages", "1,'x'")
+    # No constraints: what an administrator has made by hand.
+    tables = (
+        f"CREATE TABLE sessions ({columns}, creation_time DATETIME, incoming_seqnum INTEGER,"
+        f" outgoing_seqnum INTEGER);CREATE TABLE messages ({columns}, msgseqnum INTEGER,"
+        f" message TEXT)"
+    )
+    filled = f"{row.format('sessions', times)};{message}"
+    statements(sqlite_engine, f"{tables};{filled};UPDATE {change}")
+    with pytest.raises(StoreError, match=said):
+        list(SQLStore(sqlite_engine, KEY).sent(1, 9))
+
+
 # Two owners ----------------------------------------------------------------------------
 
 

@@ -31,6 +31,7 @@ from fixlab.wire.tags import ADMIN_TYPES, REJECT, TEST_REQUEST
 
 _S, _K = SessionState, TransitionKind
 _TEXT_MAX = 200  # characters of a peer's Text(58) that a transition keeps
+_MASKED_MAX = 20 * _TEXT_MAX  # and that are looked through for secrets
 _TESTS_MAX = 16  # own TestRequests remembered while unanswered
 _FLOOD_PER_SECOND = 10  # HBT-13: more TestRequests than this within a second are logged
 
@@ -493,7 +494,9 @@ class Core(ABC):
         if self.config.password:
             text = text.replace(self.config.password, redact.MASKED)
         if "=" in text:
-            text = redact.mask(text)  # a message of ours, or a part of it, quoted back
+            # A message of ours, or a part of it, quoted back. Masking a megabyte would keep
+            # other sessions waiting; only the beginning is kept anyway.
+            text = redact.mask(text[:_MASKED_MAX])
         return redact.printable(text[:_TEXT_MAX])
 
     # What a layer below asks of one above -----------------------------------------------

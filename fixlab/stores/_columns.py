@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+
+# What a damaged SQLite file raises: the words of an error may quote a name that is no text.
+SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+
 
 def text_of(raw: bytes) -> str:
     """`raw` for a text column, so that `bytes_of` gives it back exactly.

@@ -35,11 +35,14 @@ SUFFIXES = (".body", ".header", ".seqnums", ".senderseqnums", ".targetseqnums", 
 
 _ENTRY = re.compile(rb"(\d{1,20}),(\d{1,18}),(\d{1,10}) ")
 _LINE_ENTRY = re.compile(rb"(\d{1,20}),(\d{1,18}),(\d{1,10})\r?\n")
+NUMBER_MAX = 2**63 - 1  # SEQ-16: counters and times have 64 bits, in frames too
+# Python reads no number of thousands of digits.
+_NUMBER = re.compile(rb"[0-9]{1,20}")
 _COUNTERS = re.compile(rb"(\d{1,20}) : (\d{1,20})\s*")
 _BLOCK = 1 << 20  # bytes of an index that are read at a time
 _BINARY_ENTRY = struct.Struct(">iqi")
 _UNSAFE = re.compile(r"[^A-Za-z0-9.\-]")  # what QuickFIX/J writes as "_" in a file's name
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Layout(StrEnum):
@@ -164,9 +167,10 @@ def read_utf(data: bytes) -> bytes | None:
 
 def read_number(text: bytes | None) -> int | None:
     """A counter that stands alone; None when it is none."""
-    if text is None or not (text := text.strip(b"\r\n")).isdigit() or int(text) < 1:
+    if text is None or not _NUMBER.fullmatch(text := text.strip(b"\r\n")):
         return None
-    return int(text)
+    number = int(text)
+    return number if 1 <= number <= NUMBER_MAX else None
 
 
 def read_created(text: bytes | None) -> int | None:
@@ -175,14 +179,19 @@ def read_created(text: bytes | None) -> int | None:
         return None
     text = text.strip()
     if (time := parse_utc(text)) is not None:
-        return time
+        return sane_time(time)
     try:
         moment = datetime.fromisoformat(text.decode("ascii"))
     except ValueError:
         return None
     if moment.tzinfo is None:
         return None
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
+    return sane_time((moment - EPOCH) // timedelta(microseconds=1) * 1_000)
+
+
+def sane_time(time: int | None) -> int | None:
+    """A time (ns) from 1970 on that 64 bits hold; None for any other, which is damage."""
+    return time if time is not None and 0 <= time <= NUMBER_MAX else None
 
 
 def read_java_counters(data: bytes) -> tuple[int, int] | None:
@@ -193,7 +202,9 @@ def read_java_counters(data: bytes) -> tuple[int, int] | None:
 
 
 def _both(next_out: int, next_in: int) -> tuple[int, int] | None:
-    return (next_out, next_in) if next_out >= 1 and next_in >= 1 else None
+    return (
+        (next_out, next_in) if all(1 <= n <= NUMBER_MAX for n in (next_out, next_in)) else None
+    )
 
 
 # Names --------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from typing import Literal, Self
 from fixlab.errors import ConfigError, StoreError
 from fixlab.stores._index import Index
 from fixlab.stores._layouts import (
+    NUMBER_MAX,
     SUFFIXES,
     Layout,
     layout_of,
@@ -56,9 +57,6 @@ from fixlab.stores._opening import (
 from fixlab.times import NANOSECONDS, format_utc
 
 Durability = Literal["process", "power"]
-
-_STORED_MAX = 2**63 - 1  # the highest number in an index
-_COUNTER_MAX = 10**20 - 1  # what 20 digits hold
 
 
 class FileStore:
@@ -183,9 +181,9 @@ class FileStore:
         """
         if self._closed:
             raise self._closed_error()
-        if not 1 <= seq <= _STORED_MAX:
+        if not 1 <= seq <= NUMBER_MAX:
             raise StoreError(
-                f"{self.path}: a message is stored under a number from 1 to {_STORED_MAX}, "
+                f"{self.path}: a message is stored under a number from 1 to {NUMBER_MAX}, "
                 f"found {seq}"
             )
         self._step[seq] = raw
@@ -211,8 +209,8 @@ class FileStore:
             raise self._closed_error()
         if not self._changed:
             return
-        if max(self._out, self._in) > _COUNTER_MAX:
-            raise self._undo(f"a number is too large for the file; {_COUNTER_MAX} still fits")
+        if max(self._out, self._in) > NUMBER_MAX:
+            raise self._undo(f"a number is too large for the file; {NUMBER_MAX} still fits")
         try:
             if self._was_reset:
                 self._write_reset()

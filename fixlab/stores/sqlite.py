@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from fixlab.errors import ConfigError, StoreError
+from fixlab.stores._columns import SQLITE_ERRORS
 
 Durability = Literal["process", "power"]
 
@@ -167,7 +168,7 @@ class SQLiteStore:
             return
         try:
             self._write_step()
-        except (sqlite3.Error, OverflowError) as error:
+        except (*SQLITE_ERRORS, OverflowError) as error:
             raise self._undo(error) from error
         self._step.clear()
         self._was_reset = self._changed = False
@@ -179,7 +180,7 @@ class SQLiteStore:
         if self._changed:
             try:
                 self._load()
-            except sqlite3.Error as error:
+            except SQLITE_ERRORS as error:
                 raise self._error(error) from error
 
     def close(self) -> None:
@@ -224,11 +225,14 @@ class SQLiteStore:
                 )
             ) as rows:
                 for seq, raw in rows:
+                    if not isinstance(raw, bytes):
+                        kind = type(raw).__name__
+                        raise sqlite3.DatabaseError(f"message {seq} is {kind}, not bytes")
                     found[seq] = raw
                     size += len(raw)
                     if len(found) == _READ_CHUNK or size >= _READ_BYTES:
                         return found, False
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise self._error(error) from error
         return found, True
 
@@ -255,7 +259,7 @@ class SQLiteStore:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             self._load()
-        except sqlite3.Error as second:
+        except SQLITE_ERRORS as second:
             self.close()
             return StoreError(
                 f"{self.path}: the step was not stored, and the store had to close: {why} "
@@ -272,7 +276,15 @@ class SQLiteStore:
         row = self._db.execute("SELECT session, next_out, next_in, epoch FROM state").fetchone()
         if row is None:
             raise sqlite3.DatabaseError("the row that holds the counters is missing")
-        self._session, self._out, self._in, self._epoch = row
+        session, *numbers, epoch = row
+        # SQLite keeps anything in any column, and a damaged row may read as anything.
+        if not all(isinstance(number, int) and number >= 1 for number in numbers):
+            raise sqlite3.DatabaseError(f"the counters are no numbers from 1: {numbers!r}")
+        if not (epoch is None or (isinstance(epoch, int) and epoch >= 0)):
+            raise sqlite3.DatabaseError(f"the time of the last reset is none: {epoch!r}")
+        if not (session is None or isinstance(session, str)):
+            raise sqlite3.DatabaseError(f"the name of the session is no text: {session!r}")
+        self._session, (self._out, self._in), self._epoch = session, numbers, epoch
         self._step.clear()
         self._was_reset = self._changed = False
 
@@ -285,7 +297,7 @@ class SQLiteStore:
                 self._db.execute("UPDATE state SET session = ?", (session,))
                 self._session = session
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise self._error(error) from error
         if session is not None and session != self._session:
             raise StoreError(
@@ -383,7 +395,7 @@ class SQLiteStore:
             return f"no room left to write ({error}); free some and go on"
         if primary == sqlite3.SQLITE_NOTADB:
             return _NOT_A_DATABASE
-        if primary == sqlite3.SQLITE_CORRUPT:
+        if primary == sqlite3.SQLITE_CORRUPT or isinstance(error, UnicodeDecodeError):
             return (
                 f"is corrupt ({error}); bring the file back from a copy, or choose another path"
             )
@@ -418,5 +430,5 @@ class SQLiteStore:
 def _connect(path: Path) -> sqlite3.Connection:
     try:
         return sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         raise StoreError(f"{path}: cannot be opened: {error}") from error

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from fixlab.errors import StoreError
 from fixlab.redact import printable
+from fixlab.stores._columns import SQLITE_ERRORS
 from fixlab.stores._layouts import (
     SUFFIXES,
     Layout,
@@ -220,7 +221,7 @@ def _copy(path: Path) -> Path:
 def _errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         raise database_error(path, error) from error
 
 

@@ -353,5 +353,5 @@ def _problem_frame(opened: Sequence[Opened]) -> pd.DataFrame:
 
 
 def _or_missing(value: int | None) -> int:
-    # A number beyond int64 cannot be in a frame; clipped, it is still far too large.
-    return MISSING if value is None else min(value, _INT64_MAX)
+    # What is beyond int64 cannot be in a frame; clipped, it is still far too much.
+    return MISSING if value is None else max(MISSING + 1, min(value, _INT64_MAX))

@@ -172,7 +172,7 @@ def _out_before(opened: Opened) -> int:
     """NextNumOut as the peer may know it: one past what is stored when it is unreadable."""
     if opened.source.next_out is not None:
         return opened.source.next_out
-    return opened.seqs[-1] + 1 if opened.seqs else 1
+    return min(opened.seqs[-1] + 1, _NUMBER_MAX) if opened.seqs else 1
 
 
 def _of_next_out(opened: Opened, after: int) -> Iterator[Consequence]:

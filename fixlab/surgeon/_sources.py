@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -17,8 +17,9 @@ from typing import Literal, NamedTuple
 
 from fixlab.errors import ConfigError, StoreError
 from fixlab.redact import printable
-from fixlab.stores._columns import bytes_of
+from fixlab.stores._columns import SQLITE_ERRORS, bytes_of
 from fixlab.stores._layouts import (
+    EPOCH,
     SUFFIXES,
     Entries,
     Layout,
@@ -35,9 +36,9 @@ from fixlab.stores._layouts import (
     read_line_entries,
     read_number,
     read_utf,
+    sane_time,
     session_of,
 )
-from fixlab.times import parse_utc
 
 Level = Literal["error", "warning", "note"]
 
@@ -319,7 +320,7 @@ def _in_database(path: Path) -> list[Source]:
                 return [_of_fixlab(path, database)]
             if {"sessions", "messages"} <= tables:
                 return _of_sql(path, database)
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         raise database_error(path, error) from error
     raise StoreError(
         f"{path}: is an SQLite file, but holds no store: expected the tables state and sent of "
@@ -339,7 +340,7 @@ def connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=0.0)
 
 
-def database_error(path: Path, error: sqlite3.Error) -> StoreError:
+def database_error(path: Path, error: Exception) -> StoreError:
     """What an error of SQLite means here."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -359,8 +360,8 @@ def _of_fixlab(path: Path, database: sqlite3.Connection) -> Source:
         problems.append(Problem("error", "counters_unreadable", what, where))
     else:
         next_out, next_in = _sql_counters(numbers, where, problems)
-    if not isinstance(epoch, int):
-        epoch = None
+    epoch = sane_time(epoch) if isinstance(epoch, int) else None
+    if epoch is None:
         what = "no reset was recorded, so nobody knows when both counters were 1"
         problems.append(Problem("note", "created_unknown", what, where))
     found = re.fullmatch(r"([^:]*):(.*)->(.*)", session, re.DOTALL)
@@ -474,9 +475,9 @@ def _sql_time(value: object) -> int | None:
         moment = datetime.fromisoformat(str(value))
     except ValueError:
         return None
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC)
-    return parse_utc(moment.strftime("%Y%m%d-%H:%M:%S.%f").encode())
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return sane_time((moment - EPOCH) // timedelta(microseconds=1) * 1_000)
 
 
 _CHUNK = 1_000  # messages read at a time, so that no connection stays open
@@ -490,7 +491,7 @@ def _rows(
         try:
             with closing(connect(path)) as database:
                 rows = database.execute(query, (*key, position, _CHUNK)).fetchall()
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             raise database_error(path, error) from error
         for seq, raw in rows:
             if not isinstance(seq, int) or not isinstance(raw, str | bytes):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fixlab import redact
 from fixlab.session.core import Output
 from fixlab.session.transitions import SessionState
 from fixlab.times import NANOSECONDS, format_utc
@@ -432,3 +433,20 @@ def test_the_quick_way_heeds_the_tolerance_at_its_edges() -> None:
 
 def test_output_is_compared_whole() -> None:
     assert Output(b"", (), (), None) != Output(b"", (), (), "x")
+
+
+def test_lgn_26_of_a_megabyte_of_text_only_the_beginning_is_searched_for_secrets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes: list[int] = []
+
+    def mask(text: str) -> str:
+        sizes.append(len(text))
+        return real(text)
+
+    real = redact.mask
+    monkeypatch.setattr(redact, "mask", mask)
+    made = bench()
+    made.receive("35=1|34=2|112=T|58=" + "554=hunter2 " * 50_000 + "|")
+    assert made.output.transitions[0].text == "554=***"
+    assert max(sizes) <= 4_000

@@ -21,7 +21,13 @@ from fixlab.errors import ConfigError, StoreError
 from fixlab.session.config import SessionConfig
 from fixlab.stores import FileStore, _opening
 from fixlab.stores._index import Index
-from fixlab.stores._layouts import prefix_of, read_counters, read_entries, session_of
+from fixlab.stores._layouts import (
+    prefix_of,
+    read_counters,
+    read_entries,
+    read_number,
+    session_of,
+)
 from fixlab.stores._lock import Lock
 from fixlab.stores._opening import Journal, Note
 from tests.stores.layouts import (
@@ -851,10 +857,30 @@ def test_a_large_index_is_read_in_blocks_with_the_same_result() -> None:
         (b"0000000004 : 7", None),
         (b"0004 : 0007", None),
         (b"-1 : 7", None),
+        (b"%020d : %020d" % (2**63 - 1, 1), (2**63 - 1, 1)),
+        (b"%020d : %020d" % (1, 2**63), None),  # no frame holds it
     ],
 )
 def test_counters_are_read_or_not_at_all(text: bytes, numbers: tuple[int, int] | None) -> None:
     assert read_counters(text) == numbers
+
+
+@pytest.mark.parametrize("text", [b"1" * 5_000, b"%d" % 2**63, b"0", b"\xb2", b"", None])
+def test_a_lone_counter_that_is_none(text: bytes | None) -> None:
+    assert read_number(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"00010101-00:00:00", b"19691231-23:59:59", b"99991231-00:00:00", b"0001-01-01T00:00:00Z"],
+)
+def test_a_creation_time_that_64_bits_do_not_hold_is_unknown(
+    tmp_path: Path, text: bytes
+) -> None:
+    write_quickfix(tmp_path, history(2), 3, 3)
+    (tmp_path / f"{PREFIX}.session").write_bytes(text)
+    with FileStore(tmp_path) as store:
+        assert store.epoch is None
 
 
 @given(

@@ -312,6 +312,49 @@ def test_damaged_pages_are_corruption(path: Path) -> None:
             list(store.sent(1, 500))
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("next_out", "'abc'", r"counters are no numbers from 1: \['abc', 1\]"),
+        ("next_in", "x'ff'", "counters are no numbers from 1"),
+        ("next_out", "1e300", "counters are no numbers from 1"),
+        ("epoch", "'soon'", "the time of the last reset is none: 'soon'"),
+        ("epoch", "-5", "the time of the last reset is none: -5"),
+        ("session", "x'00ff'", "the name of the session is no text"),
+    ],
+)
+def test_a_state_that_no_store_wrote_is_refused(
+    path: Path, column: str, value: str, said: str
+) -> None:
+    SQLiteStore(path).close()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(f"UPDATE state SET {column} = {value}")
+        other.commit()
+    with pytest.raises(StoreError, match=said):
+        SQLiteStore(path)
+
+
+def test_a_stored_message_that_is_no_bytes_is_refused_when_it_is_read(path: Path) -> None:
+    with SQLiteStore(path) as store:
+        send(store, b"raw")
+        store.commit()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("UPDATE sent SET raw = 5")
+        other.commit()
+    with SQLiteStore(path) as store, pytest.raises(StoreError, match="message 1 is int"):
+        list(store.sent(1, 1))
+
+
+def test_a_damaged_name_that_is_no_text_is_corruption(path: Path) -> None:
+    SQLiteStore(path).close()
+    content = path.read_bytes()
+    # SQLite quotes the statement in its error, and Python cannot read that as text.
+    assert content.count(b"CREATE TABLE sent") == 1
+    path.write_bytes(content.replace(b"CREATE TABLE sent", b"CR\xf8ATE TABLE sent"))
+    with pytest.raises(StoreError, match=r"is corrupt .*bring the file back from a copy"):
+        SQLiteStore(path)
+
+
 READ_ONLY = """
 import os, sys
 from fixlab.errors import StoreError

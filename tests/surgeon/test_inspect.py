@@ -358,3 +358,31 @@ def test_counters_of_a_database_that_are_no_numbers_are_an_error(tmp_path: Path)
     found = inspect(path)
     assert not found.ok
     assert "counters_unreadable" in [code for _, code, _, _ in codes(found)]
+
+
+@pytest.mark.parametrize("digits", [b"1" * 5_000, b"%d" % 2**63])
+def test_a_counter_of_go_that_is_far_too_large_is_unreadable(
+    tmp_path: Path, digits: bytes
+) -> None:
+    write_quickfixgo(tmp_path, history(3), 4, 4)
+    (tmp_path / f"{PREFIX}.senderseqnums").write_bytes(digits)
+    found = inspect(tmp_path)
+    assert ("error", "counters_unreadable", pd.NA, pd.NA) in codes(found)
+
+
+@pytest.mark.parametrize("time", ["0001-01-01 00:00:00+14:00", "9999-12-31 23:59:59-14:00"])
+def test_a_time_that_no_frame_holds_is_unknown(tmp_path: Path, time: str) -> None:
+    path = tmp_path / "quickfix.db"
+    write_sql(path, history(1), 2, 1)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE sessions SET creation_time = ?", (time,))
+        database.commit()
+    assert codes(inspect(path))[0][1] == "created_unknown"
+
+
+def test_a_message_from_the_year_1_is_shown(tmp_path: Path) -> None:
+    raw = encode(b"FIX.4.4", b"35=D\x0134=1\x0149=BUY\x0156=SELL\x0152=00010101-00:00:00\x01")
+    write_quickfix(tmp_path, [(1, raw)], 2, 1)
+    found = inspect(tmp_path)
+    assert len(found) == 1
+    assert "created_late" in [code for _, code, _, _ in codes(found)]

@@ -425,3 +425,11 @@ def test_names_that_a_terminal_would_obey_are_made_visible(tmp_path: Path) -> No
     shown = (str(plan), repr(plan), str(inspect(path)), repr(inspect(path)))
     assert not any("\x1b" in text for text in shown)
     assert "<i>" not in plan._repr_html_() + inspect(path)._repr_html_()
+
+
+def test_a_message_under_the_highest_number_leaves_room_for_a_plan(tmp_path: Path) -> None:
+    most = 2**63 - 1
+    write_quickfix(tmp_path, [(most, message(most))], 2, 1)
+    (tmp_path / f"{PREFIX}.seqnums").write_bytes(b"damaged")
+    plan = plan_edit(tmp_path, next_out=3, next_in=9)
+    assert ("next_out", "stops", 3, most - 1, "SEQ-03") in rows(plan)
