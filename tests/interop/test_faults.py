@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from fixlab.engines._child import order_fields
 from fixlab.faults import Faults, PeerFaults
 from fixlab.net.acceptor import AcceptedSession, Acceptor
 from fixlab.session.config import SessionConfig
 from fixlab.session.events import Event, Received, RejectReceived
 from fixlab.wire.message import Message
-from tests.interop.engine import order_fields
 from tests.interop.peer import STEP_SECONDS, Engine, Peer, Spec, until
 from tests.net.peers import run
 
