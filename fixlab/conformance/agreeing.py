@@ -12,7 +12,7 @@ from collections.abc import Generator
 
 from fixlab import times
 from fixlab.conformance.actions import Action, Part, Turn
-from fixlab.conformance.hearing import MissedError, other_than_a_message
+from fixlab.conformance.hearing import MissedError, name_of, other_than_a_message
 from fixlab.conformance.notation import CONNECT_SECONDS
 from fixlab.conformance.scope import Scope, to_int
 from fixlab.conformance.talking import HookError, Talking
@@ -33,6 +33,7 @@ class Agreement(Talking):
     def __init__(self, scope: Scope, *, reset: bool) -> None:
         super().__init__(scope)
         self._reset = reset
+        self._refusal = ""  # what came instead of an answer
 
     def agree(self) -> Generator[Action, Turn, str]:
         """Why the numbers could not be found out; "" when `scope` is shifted to them."""
@@ -44,7 +45,7 @@ class Agreement(Talking):
                     scope.shift_out, scope.shift_in = scope.next_out - 1, scope.next_in - 1
                     scope.next_out = scope.next_in = 1
                     return ""
-                why = "the Logon was not answered with one"
+                why = f"found {self._refusal}"
             except MissedError as miss:
                 why = f"expected {miss.expected}, found {miss.found}"
             except HookError as error:
@@ -114,7 +115,8 @@ class Agreement(Talking):
         return item.what
 
     def _learn(self, message: Message) -> None:
-        """A Logout that says which number it expects."""
+        """Remember what came instead; a Logout may say which number it expects."""
+        self._refusal = name_of(message)
         found = _EXPECTING.search(message.get(58) or "")
         if found is not None and int(found[1]) > 0:
             self.scope.next_out = int(found[1])

@@ -201,7 +201,7 @@ def test_numbers_that_cannot_be_agreed_on_block_with_the_transcript() -> None:
     found = run(unwilling())
     assert found.verdict is Verdict.BLOCKED
     assert found.found == (
-        "the numbers could not be agreed on: the Logon was not answered with one"
+        "the numbers could not be agreed on: found Logout(5) 34=1, 'go away'"
     )
     assert sum("go away" in entry.text for entry in found.transcript) == 3
 
