@@ -25,6 +25,8 @@ from fixlab.session.transitions import Role
 from fixlab.wire.message import Message
 from fixlab.wire.tags import LOGON
 
+_ACK_MARGIN_SECONDS = 2.0  # for a counterparty that waits the whole LogoutAckThreshold
+
 Play = Generator[Action, Turn, CaseResult]
 
 
@@ -254,8 +256,11 @@ class Player(Talking):
             self._channels[connection].inbox.popleft()
 
     def _await_close(self, step: notation.AwaitClose, connection: int) -> Part:
-        until = self.mark + times.seconds(step.latest)
-        expected = f"the connection to be closed within {step.latest:g} s"
+        latest = step.latest
+        if step.ack:
+            latest = self.scope.profile.logout_timeout_seconds + _ACK_MARGIN_SECONDS
+        until = self.mark + times.seconds(latest)
+        expected = f"the connection to be closed within {latest:g} s"
         while True:
             item = yield from self._await_item(connection, until)
             if item is None:
