@@ -138,8 +138,8 @@ class Report:
     ) -> None:
         """Write the report to `path` as one page of HTML that needs nothing else.
 
-        `about` are rows of its heading that only the caller knows, such as `{"Tested by": "..."}`
-        or a time. Secrets are masked.
+        `about` are rows of its heading that only the caller knows, such as
+        `{"Tested by": "..."}`, or a time. Secrets are masked.
         """
         from fixlab.conformance.page import page  # it is about reports, so it imports this
 
