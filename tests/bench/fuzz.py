@@ -114,8 +114,9 @@ def main(arguments: list[str]) -> int:
         arriving = pool.imap_unordered(run, waiting)
         for _ in waiting:
             results.append(arriving.next(_BATCH_SECONDS_MAX))
-            if sys.stderr.isatty():
-                print(f"\r{len(results)} of {len(waiting)} batches ", end="", file=sys.stderr)
+            shown = 100 * len(results) // len(waiting)
+            if shown // 10 > 100 * (len(results) - 1) // len(waiting) // 10:
+                print(f"{shown} % of {len(waiting)} batches", file=sys.stderr, flush=True)
     print(f"{machine()}\nseed {given.seed}, {time.monotonic() - begun:,.0f} s")
     return _told(names, results)
 

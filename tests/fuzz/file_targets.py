@@ -15,6 +15,7 @@ from pathlib import Path
 from fixlab import redact
 from fixlab.errors import StoreError
 from fixlab.net.message_log import MessageLog
+from fixlab.sql import SQLStore
 from fixlab.stores._columns import SQLITE_ERRORS
 from fixlab.stores.base import Store
 from fixlab.stores.quickfix import FileStore
@@ -128,6 +129,9 @@ def _use(store: Store) -> None:
         store.commit()
 
 
+_HOWS = ("open", "open", "open", "inspect", "inspect", "plan", "plan", "sql_store")
+
+
 class StoreTarget:
     """Damaged stores: opened and used, inspected and planned, or refused with `StoreError`."""
 
@@ -140,7 +144,7 @@ class StoreTarget:
 
     def make(self, chance: random.Random) -> Case:
         layout = chance.choice(sorted(_bases()))
-        how = chance.choice(("open", "open", "inspect", "plan"))
+        how = chance.choice(_HOWS)
         ops: list[Part] = [("base", layout), ("how", how)]
         for _ in range(chance.choice((1, 1, 2, 3))):
             ops.append(self._damage(layout, chance))
@@ -174,7 +178,7 @@ class StoreTarget:
     def bend(self, part: Part, chance: random.Random) -> Part:
         assert isinstance(part, tuple)
         if part[0] == "how":
-            return ("how", chance.choice(("open", "inspect", "plan")))
+            return ("how", chance.choice(_HOWS))
         if part[0] in ("file", "put") and chance.random() < 0.7:
             return (*part[:-1], bent(part[-1], chance, _TOKENS))
         return self._damage(chance.choice(sorted(_bases())), chance)
@@ -190,8 +194,8 @@ class StoreTarget:
             assert isinstance(part, tuple)
             _apply(folder, part)
         how = next((part[1] for part in case if part[0] == "how"), "inspect")
-        if how == "open":
-            return Played(frozenset(_opened(folder)))
+        if how in ("open", "sql_store"):
+            return Played(frozenset(_opened(folder, sql=how == "sql_store")))
         return Played(frozenset(_inspected(folder) if how == "inspect" else _planned(folder)))
 
 
@@ -236,16 +240,19 @@ def _apply(folder: Path, part: Part) -> None:
             path.replace(folder / str(rest[1]))
 
 
-def _open(folder: Path) -> Store:
+def _open(folder: Path, *, sql: bool) -> Store:
+    if sql:
+        names = ("FIX.4.4", "BUY", "SELL")
+        return SQLStore(f"sqlite:///{folder / _SQLITE}", names)
     if (folder / _SQLITE).exists():
         return SQLiteStore(folder / _SQLITE, session=SESSION)
     return FileStore(folder, PREFIX, now=NOW)
 
 
-def _opened(folder: Path) -> set[str]:
+def _opened(folder: Path, *, sql: bool) -> set[str]:
     """Open, read, go on, close, open again: the numbers never go back."""
     features = set[str]()
-    with closing(_open(folder)) as store:
+    with closing(_open(folder, sql=sql)) as store:
         repr(store)
         numbers = store.peek_out(), store.current_in()
         assert all(type(number) is int and number >= 1 for number in numbers), numbers
@@ -265,7 +272,7 @@ def _opened(folder: Path) -> set[str]:
         except StoreError as error:
             features.add(plain(str(error)))
             return features
-    with closing(_open(folder)) as store:
+    with closing(_open(folder, sql=sql)) as store:
         assert (store.peek_out(), store.current_in()) == (numbers[0] + 1, numbers[1] + 1)
         assert dict(store.sent(seq, seq)) == {seq: b"raw"}
     return features

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from fixlab.dictionary import Dictionary
 from fixlab.errors import FixLabError
 from fixlab.session.config import SessionConfig
 from fixlab.session.core import Output
+from fixlab.session.schedule import Schedule
 from fixlab.session.session import Session
 from fixlab.session.transitions import Role, SessionState, Transition, TransitionKind
 from fixlab.times import seconds
@@ -28,8 +30,10 @@ _SECRET = "hunter2-S3CRET"
 _HELD_MAX = 50
 _TICKS_MAX = 400  # until a session that hears no more is over
 _MESSAGE_BYTES_MAX = 1 << 16
+_OFFSET = re.compile(r"-?[0-9]{1,18}")
 
-# Numbers: +n and -n count from what the session expects, ^n from what it sends next.
+# Numbers: +n and -n count from what the session expects, ^n from what it sends next; 112=? is
+# the TestReqID of the session's latest TestRequest.
 _TEXTS = (
     """
 35=0|34=+0| 35=0|34=+0|112=TEST| 35=1|34=+0|112=T| 35=1|34=+0| 35=D|34=+0|11=A|
@@ -51,7 +55,13 @@ _TEXTS = (
 35=A|34=+0|98=0|108=30|383=300| 35=D|34=+0|8=FIX.4.1| 35=D|34=+0|49=EVE| 35=D|!34|11=A|
 35=D|34=x|11=A| 35=D|34=+0|!52| 35=D|34=+0|52=20200101-00:00:00| 35=D|34=+0|369=99999|11=A|
 35=U9|34=+0| 35=D|34=+0|90=3|91=a| 35=|34=+0|11=A| 35=5|34=+0|!49| 35=D|34=+0|43=X|
-35=1|34=+0|112=LONG|
+35=1|34=+0|112=LONG| 35=0|34=+0|112=?| 35=0|34=+0|112=?| 35=0|34=+1|112=?|
+35=D|34=+0|43=Y|122=20990101-00:00:00|11=A| 35=A|34=+0|98=0|108=30|789=1|
+35=A|34=-1|98=0|108=30|
+35=4|34=-1|123=Y|36=+1| 35=D|34=+0|11=A|21=1|55=X|54=Z|60=20260105-09:00:00|38=1|40=1|
+35=D|34=+0|11=A|21=1|55=X|54=1|60=now|38=1|40=1| 35=D|34=+0|11=A|11=B| 35=D|34=+0|11=A|40=2|
+35=D|34=+0|11=A|1128=99| 35=8|34=+0|382=2|375=A|375=B|375=C| 35=B|34=+0|347=UTF-8|354=1|355=x|
+35=A|34=+0|98=0|108=30|464=Y|
 """.replace("{SECRET}", _SECRET)
     .replace("LONG", "T" * 300)
     .split()
@@ -63,7 +73,7 @@ _CALLS = (
     ("logout", "enough"), ("reset",), ("skip", 1), ("skip", 3), ("lift", 2), ("disconnect",),
     ("connect",), ("tick", 0.0), ("tick", 1.0), ("tick", 31.0), ("tick", 100.0), ("tick", -5.0),
     ("wait", 0.5), ("wait", 40.0), ("wait", 4e5), ("due",), ("due",), ("due",), ("split", 1),
-    ("split", 7), ("restart",),
+    ("split", 7), ("restart",), ("flood", 12),
 )  # fmt: skip
 
 
@@ -118,10 +128,11 @@ def _part(chance: random.Random) -> Part:
 
 
 def _settings(chance: random.Random) -> tuple[Any, ...]:
-    """Role and settings, as plain data: those of a random duel, without its schedule."""
+    """Role and settings, as plain data: those of a random duel."""
     drawn = draw(random.Random(chance.randrange(1 << 20)))
     mine = {**drawn.both, **drawn.mine}
-    mine.pop("schedule", None)
+    if mine.pop("schedule", None) is not None:
+        mine["schedule"] = "daily"
     if mine.pop("dictionary", None) is not None:
         mine["dictionary"] = "published"
     mine["gap_fill_types"] = tuple(sorted(mine.get("gap_fill_types", ()))) or None
@@ -133,7 +144,10 @@ def _settings(chance: random.Random) -> tuple[Any, ...]:
 
 def _config(settings: tuple[tuple[str, Any], ...]) -> SessionConfig:
     given = {"sending_time_tolerance_seconds": None, "replay_batch_max": 3} | dict(settings)
-    given |= {"held_max": _HELD_MAX, "message_bytes_max": _MESSAGE_BYTES_MAX}
+    given |= {"message_bytes_max": _MESSAGE_BYTES_MAX, "replay_repeat_max": 3}
+    given["held_max"] = min(int(given.get("held_max", _HELD_MAX)), _HELD_MAX)
+    if given.get("schedule") == "daily":
+        given["schedule"] = Schedule(start="08:00:00", end="17:00:00")
     if given.get("dictionary") == "published":
         given["dictionary"] = _dictionary(given)
     if "gap_fill_types" in given:
@@ -196,6 +210,9 @@ class _Run:
                 self.check(session.tick(self.now))
             case "due":
                 self.due()
+            case "flood":
+                texts = [self.written(f"35=1|34=+{n}|112=T|") for n in range(arguments[0])]
+                self.receive(b"".join(texts))
             case "connect":
                 if session.state is _S.DISCONNECTED:
                     self.check(session.connected(now))
@@ -313,14 +330,13 @@ class _Run:
             tag, equals, value = field.partition("=")
             base = {"+": session.next_in, "-": session.next_in, "^": session.next_out}
             sign, number = value[:1], value[1:]
-            if equals and sign in base and number.lstrip("-").isascii():
-                digits = number.lstrip("-")
-                if digits.isdigit() and len(digits) < 19:
-                    offset = -int(number) if sign == "-" else int(number)
-                    value = str(max(0, base[sign] + offset))
-            fields.append(
-                f"{tag}{equals or '='}{value}" if tag == "8" else tag + equals + value
-            )
+            if equals and sign in base and _OFFSET.fullmatch(number):
+                offset = -int(number) if sign == "-" else int(number)
+                value = str(max(0, base[sign] + offset))
+            if value == "?" and session._tests:
+                value = session._tests[-1][0]
+            equals = "=" if tag == "8" else equals  # `wire` looks for it
+            fields.append(f"{tag}{equals}{value}")
         made = session.config
         return wire(
             "|".join(fields),
