@@ -43,7 +43,7 @@ def late_heartbeats(patch: Patch) -> None:
         ),
     )
     # The checkers keep their own clock by the true times.
-    patch.setattr("fixlab.sim.checkers.Pulse", type("True", (), {"of": staticmethod(of)}))
+    patch.setattr("fixlab.sim._deliveries.Pulse", type("True", (), {"of": staticmethod(of)}))
 
 
 def a_store_behind(patch: Patch) -> None:
