@@ -170,6 +170,18 @@ class RowChecks(TimeChecks):
         if watch.asks > _REQUESTS_MAX and not config.redundant_requests:
             self._fail("requests", end, row, f"asked {watch.asks} times without progress")
 
+    def _on_accepted(self, end: Endpoint, watch: Watch, row: Transition) -> None:
+        if row.rule == "LGN-20":
+            return  # the peer takes a reset for a request: it was counted with the reset
+        number = row.next_in_before if row.msg_type == LOGON else row.msg_seq_num
+        if row.next_in != row.next_in_before + 1 or number != row.next_in_before:
+            self._fail("counters", end, row, "what is accepted is the number due, and counted")
+
+    def _on_gap(self, end: Endpoint, watch: Watch, row: Transition) -> None:
+        first, last, number = row.begin_seq_no, row.end_seq_no, row.msg_seq_num
+        if first != row.next_in or last is None or (number is not None and last < number - 1):
+            self._fail("requests", end, row, f"noted as missing is {first} to {last}")
+
     def _on_filled(self, end: Endpoint, watch: Watch, row: Transition) -> None:
         if row.rule == "SQR-06":
             return  # NewSeqNo(36) is the expected number already: some engines accept that
@@ -205,6 +217,14 @@ class RowChecks(TimeChecks):
     def _check_answers(self, end: Endpoint, watch: Watch, rows: tuple[Transition, ...]) -> None:
         """What an accepted message demands is in the rows behind its own."""
         for at, row in enumerate(rows):
+            if row.rule == "RRQ-06" and row.kind is _K.TIMED_OUT:
+                if not any(_asks_or_ends(each) for each in rows[at + 1 :]):
+                    self._fail("answers", end, row, "nothing follows the time-out")
+                continue
+            if row.kind is _K.TOO_LOW:
+                if not any(each.state in _OVER for each in rows[at + 1 :]):
+                    self._fail("answers", end, row, "the session goes on all the same")
+                continue
             if row.kind is not _K.ACCEPTED or row.poss_dup or row.text == "released":
                 continue
             wanted = _ANSWERS.get((row.msg_type, row.state_before))
@@ -213,6 +233,14 @@ class RowChecks(TimeChecks):
             behind = rows if row.msg_type == LOGON else rows[at + 1 :]
             if not any(wanted(row, each) for each in behind):
                 self._fail("answers", end, row, "it is accepted and not answered")
+
+
+_OVER = (_S.CLOSING, _S.DISCONNECTED)
+
+
+def _asks_or_ends(row: Transition) -> bool:
+    """RRQ-06: what a session does that waited for a replay in vain."""
+    return row.kind is _K.RESEND_REQUESTED or row.state is _S.CLOSING
 
 
 def _says(msg_type: str) -> Callable[[Transition, Transition], bool]:
@@ -244,7 +272,9 @@ _BY_KIND = {
     _K.FILL_SENT: RowChecks._on_resent,
     _K.RESEND_ANSWERED: RowChecks._on_answered,
     _K.RESEND_REQUESTED: RowChecks._on_requested,
+    _K.ACCEPTED: RowChecks._on_accepted,
     _K.GAP_FILLED: RowChecks._on_filled,
+    _K.GAP_OPENED: RowChecks._on_gap,
     _K.GARBLED: RowChecks._on_garbled,
     _K.TOO_LOW: RowChecks._on_too_low,
     _K.REJECTED: RowChecks._on_rejected,

@@ -124,6 +124,9 @@ class Checkers(DeliveryChecks):
         gap = session.gap
         if gap is None:
             watch.asked = None
+            if session._recovery.held:
+                held = sorted(session._recovery.held)
+                self._fail("requests", end, watch.last, f"no gap is open, and {held} are held")
             return
         if session.next_in > gap.end:
             self._fail("requests", end, watch.last, f"{gap} is open, though nothing is missing")
