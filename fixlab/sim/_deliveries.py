@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from fixlab.session.core import Output
 from fixlab.session.events import Dropped, Established, Received
-from fixlab.session.liveness import Pulse
 from fixlab.session.transitions import SessionState, Transition, TransitionKind
+from fixlab.sim._timers import pulse_of
 from fixlab.sim._watch import Watch
 from fixlab.sim._written import ByteChecks
 from fixlab.sim.endpoint import Endpoint
 from fixlab.wire.tags import (
     ADMIN_TYPES,
     ORIG_SENDING_TIME,
+    POSS_DUP_FLAG,
     SENDER_COMP_ID,
     SENDING_TIME,
     TARGET_COMP_ID,
@@ -35,6 +36,8 @@ class DeliveryChecks(ByteChecks):
             count += 1
             if event is None or event.msg_seq_num != row.msg_seq_num:
                 self._fail("delivery", end, row, f"delivered was {event and event.msg_seq_num}")
+            if event.poss_dup != (event.message.get(POSS_DUP_FLAG) == "Y"):
+                self._fail("delivery", end, row, "told with another PossDupFlag(43)")
             if row.kind is _K.ACCEPTED:
                 if event.msg_seq_num <= watch.delivered and not watch.forgiven:
                     self._fail("delivery", end, row, f"{watch.delivered} came before it")
@@ -46,7 +49,7 @@ class DeliveryChecks(ByteChecks):
             self._check_dropped(end, watch, output)
         for each in output.events:
             if isinstance(each, Established):
-                watch.pulse = Pulse.of(end.session.config, each.heartbeat_seconds)
+                watch.pulse = pulse_of(end.session.config, each.heartbeat_seconds)
 
     def _check_dropped(self, end: Endpoint, watch: Watch, output: Output) -> None:
         """SCH-04, RSP-09: what was queued and will never leave is told to its application."""

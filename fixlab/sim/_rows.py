@@ -16,6 +16,7 @@ from fixlab.wire.tags import (
     LOGOUT,
     REJECT,
     RESEND_REQUEST,
+    SEQUENCE_RESET,
     TEST_REQUEST,
 )
 
@@ -62,6 +63,8 @@ class RowChecks(TimeChecks):
             if row.state is _S.DISCONNECTED:
                 watch.asked, watch.asks = None, 0
                 watch.covered.clear()
+                watch.prompt.clear()
+                watch.gap = False
             elif row.state_before is _S.DISCONNECTED:
                 watch.sent_at = watch.received_at = row.time
                 watch.probed_at = watch.pulse = None
@@ -95,6 +98,8 @@ class RowChecks(TimeChecks):
         watch.originals.clear()
         watch.untold |= watch.waiting  # SCH-04
         watch.waiting.clear()
+        watch.prompt.clear()
+        watch.gap = False
 
     def _on_sent(self, end: Endpoint, watch: Watch, row: Transition) -> None:
         number, before = row.msg_seq_num, row.state_before
@@ -103,8 +108,12 @@ class RowChecks(TimeChecks):
         if row.kind is _K.QUEUED:
             assert number is not None, "checked above"
             watch.waiting.add(number)
+            if before is not _S.DISCONNECTED and before is not _S.CONNECTED:
+                watch.prompt.add(number)
             watch.originals.pop(number, None)  # a store that failed may give it out again
             return
+        if watch.gap and row.state in (_S.LOGOUT_SENT, _S.LOGOUT_ANSWERED):
+            self._fail("sending", end, row, "a Logout with messages missing before it")
         if before is not _S.ACTIVE and row.msg_type not in _MAY_SEND[before]:
             self._fail("sending", end, row, f"{row.msg_type} is not sent in {before}")
         pulse = watch.pulse
@@ -133,6 +142,7 @@ class RowChecks(TimeChecks):
         if watch.waiting:
             passed = {n for n in watch.waiting if first <= n <= last}
             watch.waiting -= passed
+            watch.prompt -= passed
             if row.kind is _K.FILL_SENT:
                 watch.untold |= passed
         watch.covered.append((first, last))
@@ -177,7 +187,11 @@ class RowChecks(TimeChecks):
         if row.next_in != row.next_in_before + 1 or number != row.next_in_before:
             self._fail("counters", end, row, "what is accepted is the number due, and counted")
 
+    def _on_gap_over(self, end: Endpoint, watch: Watch, row: Transition) -> None:
+        watch.gap = False
+
     def _on_gap(self, end: Endpoint, watch: Watch, row: Transition) -> None:
+        watch.gap = True
         first, last, number = row.begin_seq_no, row.end_seq_no, row.msg_seq_num
         if first != row.next_in or last is None or (number is not None and last < number - 1):
             self._fail("requests", end, row, f"noted as missing is {first} to {last}")
@@ -225,6 +239,11 @@ class RowChecks(TimeChecks):
                 if not any(each.state in _OVER for each in rows[at + 1 :]):
                     self._fail("answers", end, row, "the session goes on all the same")
                 continue
+            if row.kind is _K.REJECTED:
+                over = any(each.state in _OVER for each in rows[at + 1 :])
+                if not over and _should_count(row) and row.next_in == row.next_in_before:
+                    self._fail("counters", end, row, "rejected, and not counted")
+                continue
             if row.kind is not _K.ACCEPTED or row.poss_dup or row.text == "released":
                 continue
             wanted = _ANSWERS.get((row.msg_type, row.state_before))
@@ -236,6 +255,12 @@ class RowChecks(TimeChecks):
 
 
 _OVER = (_S.CLOSING, _S.DISCONNECTED)
+
+
+def _should_count(row: Transition) -> bool:
+    """REJ-02: a rejected message uses up the number that was due; a SequenceReset does not."""
+    due = row.msg_seq_num == row.next_in_before and row.state is _S.ACTIVE
+    return due and row.msg_type != SEQUENCE_RESET
 
 
 def _asks_or_ends(row: Transition) -> bool:
@@ -275,6 +300,8 @@ _BY_KIND = {
     _K.ACCEPTED: RowChecks._on_accepted,
     _K.GAP_FILLED: RowChecks._on_filled,
     _K.GAP_OPENED: RowChecks._on_gap,
+    _K.GAP_CLOSED: RowChecks._on_gap_over,
+    _K.GAP_ABANDONED: RowChecks._on_gap_over,
     _K.GARBLED: RowChecks._on_garbled,
     _K.TOO_LOW: RowChecks._on_too_low,
     _K.REJECTED: RowChecks._on_rejected,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from fixlab import times
+from fixlab.session.config import SessionConfig
 from fixlab.session.liveness import Pulse
 from fixlab.session.transitions import SessionState, Transition, TransitionKind
 from fixlab.sim._watch import Watch, Watcher
@@ -25,12 +26,27 @@ _STATE_LIMITS: Mapping[SessionState, str] = MappingProxyType(
 )
 
 
+def pulse_of(config: SessionConfig, heartbeat_seconds: int) -> Pulse:
+    """The lengths of time that HeartBtInt(108) gives, worked out apart from the session."""
+    interval = times.seconds(heartbeat_seconds)
+    extra = times.seconds(config.test_request_extra_seconds)
+    probe = round(interval * config.test_request_factor)
+    return Pulse(
+        interval=interval,
+        beat_after=round(interval * config.heartbeat_factor),
+        probe_after=probe + extra if config.check_silence else None,
+        drop_after=round(interval * config.silence_limit_factor) - probe + extra,
+    )
+
+
 class TimeChecks(Watcher):
     """Duties that come with time."""
 
     def _on_probed(self, end: Endpoint, watch: Watch, row: Transition) -> None:
         pulse = watch.pulse
         after = pulse.probe_after if pulse else None
+        if watch.probed_at is not None:
+            self._fail("timers", end, row, "asks again, and should hang up")
         if after is None or row.time < watch.received_at + after:
             self._fail("timers", end, row, "asks before the peer was silent for long enough")
         watch.probed_at = row.time

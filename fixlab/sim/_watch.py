@@ -62,6 +62,8 @@ class Watch:
     delivered: int = 0  # highest number delivered since the last reset
     ordinal: int = 0  # of the last order delivered
     originals: dict[int, bytes] = field(default_factory=dict)
+    gap: bool = False  # numbers are missing
+    prompt: set[int] = field(default_factory=set)  # queued on this connection: leaves on it
     waiting: set[int] = field(default_factory=set)  # queued, and not left yet
     untold: set[int] = field(default_factory=set)  # of these, dropped in this step
     used: int = 0  # highest number used when this step began

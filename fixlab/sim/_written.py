@@ -12,6 +12,7 @@ from fixlab.sim._watch import Watch
 from fixlab.sim.endpoint import Endpoint
 from fixlab.wire.tags import (
     ADMIN_TYPES,
+    LOGON,
     REJECT,
     RESEND_REQUEST,
 )
@@ -76,6 +77,10 @@ class ByteChecks(RowChecks):
         if row.kind is _K.SENT:
             if row.msg_type == RESEND_REQUEST:
                 self._check_request(end, row, raw)
+            # LGN-21: an acceptor has counted the Logon that it answers.
+            due = b"\x01789=%d\x01" % row.next_in
+            if row.msg_type == LOGON and b"\x01789=" in raw and due not in raw:
+                self._fail("bytes", end, row, f"written was {raw!r}")
             if row.msg_type not in ADMIN_TYPES or row.msg_type == REJECT:
                 watch.originals[row.msg_seq_num] = raw
         elif row.kind is _K.FILL_SENT:

@@ -56,7 +56,8 @@ class Checkers(DeliveryChecks):
     def _forget_connection(self, watch: Watch) -> None:
         """The connection ended in a step that was not committed, or in no step at all."""
         watch.last = watch.asked = watch.pulse = watch.probed_at = None
-        watch.replaying = False
+        watch.replaying = watch.gap = False
+        watch.prompt.clear()
         watch.asks = 0
         watch.covered.clear()
 
@@ -121,6 +122,9 @@ class Checkers(DeliveryChecks):
         session = end.session
         if session._state is not _S.ACTIVE:
             return
+        if watch.prompt and not session.replaying:
+            queued = sorted(watch.prompt)
+            self._fail("sending", end, watch.last, f"{queued} were queued, and do not leave")
         gap = session.gap
         if gap is None:
             watch.asked = None
