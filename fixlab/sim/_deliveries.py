@@ -78,7 +78,7 @@ class DeliveryChecks(ByteChecks):
             return
         sent = order.message
         if any(event.message.values(tag) != sent.values(tag) for tag, _ in sent.fields):
-            self._fail("delivery", end, row, f"sent was {sent}, delivered {event.message}")
+            self._fail("delivery", end, row, f"sent was {sent!r}, delivered {event.message!r}")
         sure = not (watch.forgiven or peer._lost_numbers) and self.agrees()
         if sure and order.ordinal <= watch.ordinal:
             self._fail("delivery", end, row, f"order {watch.ordinal} came before it")
@@ -91,13 +91,15 @@ class DeliveryChecks(ByteChecks):
             message.get(SENDER_COMP_ID) != config.target_comp_id
             or message.get(TARGET_COMP_ID) != config.sender_comp_id
         ):
-            self._fail("inbound", end, row, f"taken with another CompID: {message}")
+            self._fail("inbound", end, row, f"taken with another CompID: {message!r}")
         if not event.poss_dup or config.poss_dup_check != "always":
             return
         original, sent = message.get(ORIG_SENDING_TIME), message.get(SENDING_TIME, "")
         assert sent is not None, "it has a default"
         if original is None or original > sent:
-            self._fail("inbound", end, row, f"taken with OrigSendingTime {original}: {message}")
+            self._fail(
+                "inbound", end, row, f"taken with OrigSendingTime {original}: {message!r}"
+            )
 
 
 def _delivers(row: Transition) -> bool:
