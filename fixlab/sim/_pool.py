@@ -39,8 +39,15 @@ def serve() -> None:
     sys.path[:] = pickle.load(source)
     scenario: Maker = pickle.load(source)
     while (seeds := pickle.load(source)) is not None:
-        pickle.dump([run_one(scenario, seed) for seed in seeds], target)
+        pickle.dump(_run_all(scenario, seeds), target)
         target.flush()
+
+
+def _run_all(scenario: Maker, seeds: Sequence[int]) -> list[Outcome] | Exception:
+    try:
+        return [run_one(scenario, seed) for seed in seeds]
+    except Exception as error:  # noqa: BLE001  # whatever a maker raises is its caller's to see
+        return error
 
 
 class Pool:
@@ -73,7 +80,8 @@ class Pool:
     ) -> Iterator[tuple[int, list[Outcome]]]:
         """The outcomes of each chunk with its place, as they are done.
 
-        `wanted` is asked before a chunk is begun. Raises `StateError` when a worker dies.
+        `wanted` is asked before a chunk is begun. Raises what a maker raised, and `StateError`
+        when a worker dies.
         """
         results: Queue[tuple[int, list[Outcome]] | Exception | None] = Queue()
         places = iter(range(len(chunks)))
@@ -90,7 +98,11 @@ class Pool:
                         break
                     pickle.dump(list(chunks[place]), source)
                     source.flush()
-                    results.put((place, pickle.load(target)))
+                    done = pickle.load(target)
+                    if isinstance(done, Exception):
+                        results.put(done)
+                        return
+                    results.put((place, done))
                 pickle.dump(None, source)
                 source.flush()
             except (OSError, EOFError, ValueError, pickle.UnpicklingError) as error:

@@ -212,7 +212,7 @@ class _Draw:
         parts: dict[str, Any] = {}
         for name, kind, likely, most in (
             ("link", LinkFaults, 0.25, 2),
-            ("peer", PeerFaults, 0.25, 3),
+            ("peer", PeerFaults, 0.3, 4),
             ("store", StoreFaults, 0.15, 2),
         ):
             if name in self._mix.families and self._maybe(likely):

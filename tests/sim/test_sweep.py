@@ -118,7 +118,12 @@ class TestEnding:
         runs = sweep(seeds=range(40), workers=1, progress=False)
         assert list(runs["seed"]) == list(range(5))  # whole chunks
 
-    def test_a_failing_maker_ends_the_sweep_and_its_workers(self) -> None:
+    def test_what_a_maker_raises_comes_out_and_ends_the_workers(self) -> None:
+        # `divmod` is a function that other processes find, and makes no scenario.
+        with pytest.raises(TypeError, match="divmod"):
+            sweep(divmod, seeds=100, workers=2)  # type: ignore[arg-type]
+
+    def test_a_function_that_no_other_process_finds_is_refused(self) -> None:
         with pytest.raises(ConfigError, match="workers=1 any will do"):
             sweep(lambda seed: scenarios.anything(seed), seeds=100, workers=2)
 
