@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from fixlab import times
-from fixlab.conformance.play import (
+from fixlab.conformance.actions import (
     Accept,
     Action,
     Arrived,

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from fixlab.conformance._stage import Place, Stage, Wire
 from fixlab.conformance.agreeing import Agreement
-from fixlab.conformance.model import Case, CaseResult, Need, Verdict
+from fixlab.conformance.model import Case, CaseResult, Entry, Need, Verdict
 from fixlab.conformance.play import Player
 from fixlab.conformance.profile import Profile
 from fixlab.conformance.scope import Scope
@@ -119,9 +119,9 @@ class _Live(ABC):
         if case.heartbeat_seconds is not None and self.role is Role.ACCEPTOR:
             scope.values["hb"] = str(case.heartbeat_seconds)
         try:
-            why = await self._start_over(stage, scope)
+            why, entries = await self._start_over(stage, scope)
             if why:
-                return self._blocked(case, why)
+                return self._blocked(case, why, entries)
             scope.began = self._clock.now()
             result = await stage.drive(Player(case, scope).play())
         finally:
@@ -130,30 +130,31 @@ class _Live(ABC):
             place.next_out = scope.shift_out + scope.next_out
         if Need.APP_DOWN in case.needs and "app-up" in self.hooks:
             why = await stage.call("app-up", 0)
-            if why:
+            if why:  # the verdict stands; whoever reads it should know of this
                 found = f"{result.found}; {why}" if result.found else why
-                result = replace(result, verdict=Verdict.BLOCKED, found=found)
+                result = replace(result, found=found)
         return result
 
-    async def _start_over(self, stage: Stage, scope: Scope) -> str:
-        """Bring the numbers where the script can count from; why that failed, or ""."""
+    async def _start_over(self, stage: Stage, scope: Scope) -> tuple[str, list[Entry]]:
+        """Bring the numbers where the script can count from; why that failed, and how."""
         if self._reset == "operator":
-            return await stage.call("reset", 0)
+            return await stage.call("reset", 0), []
         if self._reset == "fresh":
-            return ""
+            return "", []
         scope.next_out = stage.place.next_out
         agreement = Agreement(scope, reset=self._reset == "logon")
         why = await stage.drive(agreement.agree())
         scope.adopts = self.role is Role.INITIATOR
-        return why
+        return why, agreement.entries
 
-    def _blocked(self, case: Case, why: str) -> CaseResult:
+    def _blocked(self, case: Case, why: str, entries: list[Entry]) -> CaseResult:
         return CaseResult(
             ref=case.ref,
             verdict=Verdict.BLOCKED,
             begin_string=self.begin_string,
             role=self.role,
             found=why,
+            transcript=tuple(entries),
         )
 
     @abstractmethod

@@ -7,9 +7,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 from fixlab import times
-from fixlab.conformance.application import EchoApplication, order_to_send
-from fixlab.conformance.model import Case, CaseResult
-from fixlab.conformance.play import (
+from fixlab.conformance.actions import (
     Accept,
     Action,
     Arrived,
@@ -17,12 +15,14 @@ from fixlab.conformance.play import (
     Closed,
     Open,
     Opened,
-    Player,
     Shut,
     Turn,
     Wait,
     Write,
 )
+from fixlab.conformance.application import EchoApplication, order_to_send
+from fixlab.conformance.model import Case, CaseResult
+from fixlab.conformance.play import Player
 from fixlab.conformance.profile import Profile
 from fixlab.conformance.scope import Scope
 from fixlab.conformance.targets import HOOKS, Identity

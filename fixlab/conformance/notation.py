@@ -9,6 +9,7 @@
 | `<? pattern 1s` | may come (default 1.2 s) |
 | `<! pattern` | must not come, at no time |
 | `< NONE 1s`, `< CLOSE 5s` | nothing but idle Heartbeats; the end of the connection |
+| `< CLOSE ack` | its end, once the time to confirm a Logout that was agreed is over |
 | `< RANGE 3..6 covered 5s` | messages resent and gap fills that leave none of them out |
 | `<< CONNECT 60s` | the counterparty connects |
 | `! CONNECT`, `! CLOSE`, `! KEEPALIVE` | what the runner does |
@@ -131,11 +132,12 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class AwaitClose:
-    """The counterparty closes within a time."""
+    """The counterparty closes within a time, or once it need not wait any more (`ack`)."""
 
     mode: Mode
     earliest: float
     latest: float
+    ack: bool = False  # within the LogoutAckThreshold that was agreed, and a little
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +342,8 @@ def _wait(sign: str, body: str) -> Step:
     if found := _KEEP.search(body):
         body, kept = body[: found.start()], found[1]
     default = MAY_SECONDS if mode is Mode.MAY else MUST_SECONDS
+    if body == "CLOSE ack":
+        return AwaitClose(mode, 0.0, 0.0, ack=True)
     body, earliest, latest = _time(body, default)
     if found := _KEEP.search(body):
         body, kept = body[: found.start()], found[1]

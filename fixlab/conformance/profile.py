@@ -20,7 +20,7 @@ class Profile:
 
     heartbeat_seconds: int = 30  # HeartBtInt(108) that the runner proposes as initiator
     sending_time_tolerance_seconds: float = 120.0  # case 2o sends one 80 s beyond it
-    logout_timeout_seconds: float = 10.0  # LogoutAckThreshold
+    logout_timeout_seconds: float = 10.0  # LogoutAckThreshold: how long it may wait to close
     # MsgTypes with which the application answers an order: an ExecutionReport, or an echo.
     # Empty: it answers nothing, and cases that need an answer are SKIP.
     app_types: tuple[str, ...] = ("8", "D")

@@ -19,7 +19,8 @@ _EXPRESSION = re.compile(r"\$([a-z]+[0-9]?)([+-][0-9]+)?")
 _ORDER = re.compile(r"\$order([2-9])?(?:\(([0-9]+)=([^()]*)\))?")
 _BEFORE_4_2 = BEGIN_STRINGS[:2]
 _BEFORE_4_3 = BEGIN_STRINGS[:3]
-_OPEN_ENDS = ("0", "999999")  # of EndSeqNo(16): "to the end" is no number
+_OLD_INFINITY = "999999"
+_OPEN_ENDS = ("0", _OLD_INFINITY)  # of EndSeqNo(16): "to the end" is no number
 _LATE_REASONS = frozenset({"13", "14", "15", "16", "17"})  # SessionRejectReason from 4.3 on
 # Whose numbers a tag speaks of, in a message of either side: the sender's own, or its peer's.
 _OWN_NUMBERS = frozenset({34, 36})
@@ -168,6 +169,8 @@ class Scope:
 
     def shifted_out(self, tag: int, value: str) -> str:
         """A number that the runner writes, as it really is."""
+        if tag == 16 and value == "0" and self.begin_string in _BEFORE_4_2:
+            return _OLD_INFINITY  # RRQ-02: how these versions write "to the end"
         return self._shifted(tag, value, self.shift_out, self.shift_in)
 
     def shifted_in(self, tag: int, value: str) -> str:

@@ -7,20 +7,20 @@ from typing import Any, TypeVar
 
 from fixlab import times
 from fixlab.conformance import Profile, Report, SessionTarget, run
-from fixlab.conformance.catalogue import parse_cases
-from fixlab.conformance.model import Case
-from fixlab.conformance.play import (
+from fixlab.conformance.actions import (
     Accept,
     Arrived,
     Closed,
     Open,
     Opened,
-    Player,
     Shut,
     Turn,
     Wait,
     Write,
 )
+from fixlab.conformance.catalogue import parse_cases
+from fixlab.conformance.model import Case
+from fixlab.conformance.play import Player
 from fixlab.conformance.scope import Scope
 from fixlab.conformance.targets import Identity
 from fixlab.session.config import SessionConfig

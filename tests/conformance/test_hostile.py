@@ -12,6 +12,7 @@ import pytest
 from fixlab.conformance import CASES, ListeningTarget, LiveTarget, Verdict, arun
 from fixlab.session.transitions import Role
 from tests.conformance.sut import against, case_of, wire
+from tests.conformance.venue import acceptor
 from tests.net.peers import run
 
 VALUES = ("", "2", "-1", "0", "9" * 5000, "²", "x", "$now", "$id", "{9:+1}", "a|b", "=", "\xff")
@@ -164,6 +165,45 @@ def test_initiators_that_nobody_knows_are_closed_and_the_case_waits() -> None:
     closed, found = run(strangers())
     assert closed == [b"", b""]
     assert (found.verdict, found.found) == (Verdict.FAIL, "none")
+
+
+def test_a_hook_that_fails_within_a_case_blocks_it() -> None:
+    async def failing() -> Any:
+        async def stop(identity: object, count: int) -> None:
+            raise OSError("no such engine")
+
+        async with acceptor(["12"], hooks={"stop": stop}) as target:
+            return (await arun(target, cases=["12"]))["12"]
+
+    found = run(failing(), reports=None)
+    assert (found.verdict, found.line, found.found) == (
+        Verdict.BLOCKED,
+        1,
+        "the hook stop failed: no such engine",
+    )
+
+
+def test_numbers_that_cannot_be_agreed_on_block_with_the_transcript() -> None:
+    async def unwilling() -> Any:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(10)
+            writer.write(wire("35=5|34=1|58=go away|"))
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        target = LiveTarget("127.0.0.1", port, identities=("ME", "SUT"), pause_seconds=0)
+        report = await arun(target, cases=["2b"])
+        server.close()
+        return report["2b"]
+
+    found = run(unwilling())
+    assert found.verdict is Verdict.BLOCKED
+    assert found.found == (
+        "the numbers could not be agreed on: found Logout(5) 34=1, 'go away'"
+    )
+    assert sum("go away" in entry.text for entry in found.transcript) == 3
 
 
 def test_a_hook_that_fails_is_no_verdict_on_the_case() -> None:

@@ -99,6 +99,16 @@ def test_artio_takes_longer_to_probe_than_the_case_allows() -> None:
     assert (found.verdict, found.rule, found.line) == (Verdict.FAIL, "HBT-04", 1)
 
 
+def test_a_logout_may_take_as_long_as_was_agreed() -> None:
+    quick = Profile(logout_timeout_seconds=1)
+    found = played(["13b"], profile=quick)["13b"]
+    assert (found.verdict, found.found) == (Verdict.FAIL, "it stayed open")
+    assert found.expected == "the connection to be closed within 3 s"
+    assert played(["13b"], profile=quick, logout_timeout_seconds=1.0).passed
+    slow = Profile(logout_timeout_seconds=30)
+    assert played(["13b"], profile=slow, logout_timeout_seconds=25.0).passed
+
+
 def test_the_same_run_gives_the_same_report() -> None:
     one, other = played(), played()
     assert one.results == other.results

@@ -73,6 +73,7 @@ def template(*fields: tuple[int, str], mutations: tuple[Mutation, ...] = ()) -> 
         ("< NONE 1s", Quiet(1)),
         ("< CLOSE 0-12s", AwaitClose(Mode.MUST, 0, 12)),
         ("<? CLOSE 3s", AwaitClose(Mode.MAY, 0, 3)),
+        ("< CLOSE ack", AwaitClose(Mode.MUST, 0, 0, ack=True)),
         ("< RANGE 3..$n+1 covered 5s", Cover("3", "$n+1", 5)),
         ("<< CONNECT 60s", AwaitConnect(60)),
         ("! CONNECT", Connect()),

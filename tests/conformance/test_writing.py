@@ -110,6 +110,11 @@ def test_numbers_are_shifted_by_whose_they_are() -> None:
     assert where.shifted_in(16, "999999") == "999999"
 
 
+def test_to_the_end_is_written_as_the_version_does() -> None:
+    assert "16=0|" in written("35=2|34=3|7=2|16=0", scope("FIX.4.2"))
+    assert "16=999999|" in written("35=2|34=3|7=2|16=0", scope("FIX.4.1"))
+
+
 def test_a_reset_ends_the_shift() -> None:
     where = scope()
     where.shift_out = where.shift_in = 50
