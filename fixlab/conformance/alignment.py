@@ -7,7 +7,7 @@ Wunsch); `parting` is the first pair that does not.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from fixlab.conformance.model import Entry
@@ -29,6 +29,8 @@ class Pair(NamedTuple):
     left: Entry | None
     right: Entry | None
     tags: tuple[int, ...] = ()  # fields that matter and differ
+    # The other has the same, but before or behind messages that went the other way meanwhile.
+    crossed: bool = False
 
     @property
     def same(self) -> bool:
@@ -64,23 +66,15 @@ def align(left: Sequence[Entry], right: Sequence[Entry]) -> tuple[Pair, ...]:
     """Both transcripts in their order, each entry in one pair."""
     left, right = left[:ENTRIES_MAX], right[:ENTRIES_MAX]
     ours, theirs = [_token(one) for one in left], [_token(one) for one in right]
-    worth = _worth(ours, theirs)
+    crossed = _crossed(ours, theirs)
     pairs = []
-    i = j = 0
-    while i < len(left) or j < len(right):
-        here = worth[i][j]
-        if i < len(left) and j < len(right):
-            score = _score(ours[i], theirs[j])
-            if score and here == score + worth[i + 1][j + 1]:
-                pairs.append(Pair(left[i], right[j], _differing(ours[i], theirs[j])))
-                i, j = i + 1, j + 1
-                continue
-        if j == len(right) or (i < len(left) and here == worth[i + 1][j]):
-            pairs.append(Pair(left[i], None))
-            i += 1
-        else:
-            pairs.append(Pair(None, right[j]))
-            j += 1
+    for i, j in _matched(ours, theirs):
+        if i is not None and j is not None:
+            pairs.append(Pair(left[i], right[j], _differing(ours[i], theirs[j])))
+        elif i is not None:
+            pairs.append(Pair(left[i], None, crossed=i in crossed[0]))
+        elif j is not None:
+            pairs.append(Pair(None, right[j], crossed=j in crossed[1]))
     return tuple(pairs)
 
 
@@ -93,7 +87,7 @@ def parting(pairs: Sequence[Pair]) -> int | None:
     idle = [0, 0]
     first_idle = None
     for at, pair in enumerate(pairs):
-        if pair.same:
+        if pair.same or pair.crossed:
             continue
         lone = pair.left or pair.right
         if (pair.left is None or pair.right is None) and lone and _token(lone).idle:
@@ -102,6 +96,47 @@ def parting(pairs: Sequence[Pair]) -> int | None:
             continue
         return at
     return first_idle if abs(idle[0] - idle[1]) > 1 else None
+
+
+def _matched(
+    ours: Sequence[_Token], theirs: Sequence[_Token]
+) -> Iterator[tuple[int | None, int | None]]:
+    """Positions that belong together, in order; None where one has nothing."""
+    worth = _worth(ours, theirs)
+    i = j = 0
+    while i < len(ours) or j < len(theirs):
+        here = worth[i][j]
+        if i < len(ours) and j < len(theirs):
+            score = _score(ours[i], theirs[j])
+            if score and here == score + worth[i + 1][j + 1]:
+                yield i, j
+                i, j = i + 1, j + 1
+                continue
+        if j == len(theirs) or (i < len(ours) and here == worth[i + 1][j]):
+            yield i, None
+            i += 1
+        else:
+            yield None, j
+            j += 1
+
+
+def _crossed(ours: Sequence[_Token], theirs: Sequence[_Token]) -> tuple[set[int], set[int]]:
+    """Positions of what is the same for whoever looks at one direction alone.
+
+    Messages of both sides may cross on their way: which is noted first is a matter of time.
+    """
+    found: tuple[set[int], set[int]] = (set(), set())
+    for sent in (True, False):
+        left, right = (
+            [at for at, token in enumerate(tokens) if (token.direction == ">") is sent]
+            for tokens in (ours, theirs)
+        )
+        alone = _matched([ours[at] for at in left], [theirs[at] for at in right])
+        for i, j in alone:
+            if i is not None and j is not None and ours[left[i]] == theirs[right[j]]:
+                found[0].add(left[i])
+                found[1].add(right[j])
+    return found
 
 
 def _worth(ours: Sequence[_Token], theirs: Sequence[_Token]) -> list[list[int]]:

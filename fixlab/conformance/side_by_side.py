@@ -15,7 +15,6 @@ _COLUMN = 45  # characters of each side
 _NOISE = frozenset(
     (8, 9, 10, 35, 49, 52, 56)
 )  # the same in every message, or never of interest
-_MARKS = {True: "=", False: "≠"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -23,7 +22,7 @@ class SideBySide:
     """What two counterparties did in one case; `str()` and a notebook show both, line by line.
 
     `=` marks lines that say the same, times, ids and texts aside, `≠` those that differ, and
-    `»` the first of these.
+    `»` the first of these. `~` stands at messages of both sides that crossed on their way.
     """
 
     title: str
@@ -63,7 +62,8 @@ class SideBySide:
     def _rows(self) -> Iterator[tuple[str, str, str]]:
         at = parting(self.pairs)
         for n, pair in enumerate(self.pairs):
-            mark = "»" if n == at else _MARKS[pair.same]
+            mark = "=" if pair.same else "~" if pair.crossed else "≠"
+            mark = "»" if n == at else mark
             yield (
                 mark,
                 line_of(pair.left, self.results[0].begin_string),
@@ -101,7 +101,12 @@ def message_name(msg_type: str, begin_string: str) -> str | None:
 
 # Seen in light and in dark: only weights, and a tint that lets any background through.
 _CELL = "text-align:left;vertical-align:top;font-family:monospace;overflow-wrap:anywhere"
-_STYLES = {"=": "", "≠": "font-weight:bold", "»": "font-weight:bold;background:#e8a0004d"}
+_STYLES = {
+    "=": "",
+    "~": "",
+    "≠": "font-weight:bold",
+    "»": "font-weight:bold;background:#e8a0004d",
+}
 
 
 def _html(text: str) -> str:

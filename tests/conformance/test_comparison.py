@@ -79,6 +79,22 @@ def test_what_one_of_them_did_more_stands_alone() -> None:
     assert parting(pairs) == 2
 
 
+def test_messages_that_cross_are_a_matter_of_time() -> None:
+    """The runner writes on while an answer is on its way: which came first says nothing."""
+    asked, answered = ("> 35=1|34=2", "> 35=1|34=3"), ("< 35=0|34=2|112=a", "< 35=0|34=3|112=b")
+    left = entries(asked[0], answered[0], asked[1], answered[1])
+    right = entries(*asked, *answered)
+    pairs = align(left, right)
+    assert parting(pairs) is None
+    assert [pair.crossed for pair in pairs].count(True) == 2
+    # Two answers in another order are another matter.
+    swapped = entries(*asked, "< 35=2|34=2|7=2|16=0", "< 35=4|34=1|36=2")
+    other = entries(*asked, "< 35=4|34=1|36=2", "< 35=2|34=2|7=2|16=0")
+    assert parting(align(swapped, other)) == 2
+    # So is an answer that never comes, although its question does.
+    assert parting(align(left, entries(*asked, answered[0]))) is not None
+
+
 def test_another_connection_is_not_the_same() -> None:
     one, other = entry("! closed"), entry("! closed", connection=2)
     assert [pair.same for pair in align([one], [other])] == [False, False]
