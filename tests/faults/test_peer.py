@@ -12,6 +12,7 @@ import pytest
 from fixlab.errors import ConfigError
 from fixlab.faults import Faults, FaultyPeer, PeerFaults, When
 from fixlab.faults.dice import Dice
+from fixlab.session.config import BEGIN_STRINGS
 from fixlab.session.events import RoundTrip
 from fixlab.session.transitions import Role
 from fixlab.stores.memory import MemoryStore
@@ -184,12 +185,19 @@ def test_a_fault_that_does_not_strike_changes_no_byte() -> None:
 SHY = dict.fromkeys(ALL, 0.06)
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_a_run_with_its_strikes_as_lists_is_the_same_run(seed: int) -> None:
+@pytest.mark.parametrize("begin_string", BEGIN_STRINGS)
+@pytest.mark.parametrize("seed", range(8))
+def test_a_run_with_its_strikes_as_lists_is_the_same_run(seed: int, begin_string: str) -> None:
     planned = Faults(peer=PeerFaults(**SHY, clock_offset_seconds=-3))
-    by_chance = story(Duo(planned, seed=seed))
+    settings = {"begin_string": begin_string, "reset_on_logon": seed % 2 == 0}
+    if begin_string == "FIX.4.0":
+        del settings["reset_on_logon"]
+    elif begin_string == "FIXT.1.1":
+        settings["default_appl_ver_id"] = "9"
+    role = list(Role)[seed % 2]
+    by_chance = story(Duo(planned, seed=seed, role=role, **settings))  # type: ignore[arg-type]
     struck = by_chance.liar.faulty.struck
-    exact = story(Duo(planned.exactly(struck), seed=seed))
+    exact = story(Duo(planned.exactly(struck), seed=seed, role=role, **settings))  # type: ignore[arg-type]
     assert exact.liar.faulty.struck == struck
     assert (exact.liar.wire, exact.honest.wire) == (by_chance.liar.wire, by_chance.honest.wire)
 
