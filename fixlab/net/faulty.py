@@ -93,11 +93,19 @@ class FaultyConnection(Connection):
         super().connection_lost(exc)
 
     def eof_received(self) -> bool | None:
-        return True if self._half_open else super().eof_received()
+        # TLS has no half-closed state: it ends here, and connection_lost() keeps it quiet.
+        if self._half_open and not self._secured:
+            return True
+        return super().eof_received()
 
     def buffer_updated(self, nbytes: int) -> None:
         if not self._half_open:
             super().buffer_updated(nbytes)
+
+    @property
+    def _secured(self) -> bool:
+        transport = self._transport
+        return transport is not None and transport.get_extra_info("ssl_object") is not None
 
     def _abandon(self) -> None:
         self.let_go(abort=True)

@@ -12,6 +12,7 @@ import pytest
 from fixlab.errors import ConfigError
 from fixlab.faults import Faults, FaultyPeer, PeerFaults, When
 from fixlab.faults.dice import Dice
+from fixlab.session.config import BEGIN_STRINGS
 from fixlab.session.events import RoundTrip
 from fixlab.session.transitions import Role
 from fixlab.stores.memory import MemoryStore
@@ -184,12 +185,19 @@ def test_a_fault_that_does_not_strike_changes_no_byte() -> None:
 SHY = dict.fromkeys(ALL, 0.06)
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_a_run_with_its_strikes_as_lists_is_the_same_run(seed: int) -> None:
+@pytest.mark.parametrize("begin_string", BEGIN_STRINGS)
+@pytest.mark.parametrize("seed", range(8))
+def test_a_run_with_its_strikes_as_lists_is_the_same_run(seed: int, begin_string: str) -> None:
     planned = Faults(peer=PeerFaults(**SHY, clock_offset_seconds=-3))
-    by_chance = story(Duo(planned, seed=seed))
+    settings = {"begin_string": begin_string, "reset_on_logon": seed % 2 == 0}
+    if begin_string == "FIX.4.0":
+        del settings["reset_on_logon"]
+    elif begin_string == "FIXT.1.1":
+        settings["default_appl_ver_id"] = "9"
+    role = list(Role)[seed % 2]
+    by_chance = story(Duo(planned, seed=seed, role=role, **settings))  # type: ignore[arg-type]
     struck = by_chance.liar.faulty.struck
-    exact = story(Duo(planned.exactly(struck), seed=seed))
+    exact = story(Duo(planned.exactly(struck), seed=seed, role=role, **settings))  # type: ignore[arg-type]
     assert exact.liar.faulty.struck == struck
     assert (exact.liar.wire, exact.honest.wire) == (by_chance.liar.wire, by_chance.honest.wire)
 
@@ -280,6 +288,29 @@ def test_a_silent_end_speaks_again_on_the_next_connection() -> None:
     assert duo.honest.delivered == ["A", "B"]
 
 
+def test_nothing_follows_the_last_words() -> None:
+    duo = Duo(PeerFaults(refuse_logon=1.0), role=Role.ACCEPTOR).logon()
+    liar = duo.liar.faulty.peer
+    assert [m.msg_type for m in duo.liar.left] == ["5"]
+    assert liar.outgoing(wire("35=D|34=2|11=A|")) == b""
+    liar.connected()
+    assert liar.outgoing(wire("35=D|34=3|11=A|")) != b""
+
+
+def test_a_number_is_skipped_to_once_however_many_messages_come_before_it_is_used() -> None:
+    duo = Duo(PeerFaults(skip=1.0)).logon()
+    before = duo.liar.session.next_out
+    duo.send(duo.honest, *"ABCDEFGH")
+    assert duo.liar.session.next_out - before <= 3
+    assert all(strike.nth == 1 for strike in duo.liar.faulty.struck)
+
+
+def test_a_gap_fill_with_a_new_number_bears_the_next_one() -> None:
+    duo = told("gap_fill_bad_seq")
+    first = next(m for m in duo.liar.left if m.msg_type == "4")
+    assert first[34] == "10"  # L9 was the last new message
+
+
 def test_a_reordered_message_leaves_behind_the_next() -> None:
     duo = Duo(PeerFaults(reorder=[2, 3, 4])).logon()
     duo.send(duo.liar, "A", "B", "C", "D")
@@ -347,17 +378,20 @@ def test_healing_in_the_middle_of_a_message_loses_no_byte() -> None:
     data = wire("35=D|34=2|11=A|") * 2
     given = peer.incoming(data[:100])
     peer.heal()
-    given += peer.incoming(data[100:])
-    assert given == data
+    given += peer.incoming(data[100:-5])
     assert not peer.changes_received
+    assert given + peer.incoming(data[-5:]) == data
 
 
-def test_what_is_garbled_comes_through_as_it_is() -> None:
-    peer = FaultyPeer(PeerFaults(resend_unanswered=[99]), Dice(0, "x", "peer"))
+def test_what_is_garbled_or_has_no_clear_fields_comes_through_as_it_is() -> None:
+    peer = FaultyPeer(PeerFaults(resend_unanswered=1.0), Dice(0, "x", "peer"))
     good = wire("35=D|34=2|11=A|")
-    data = b"noise" + good + good[:-4] + b"999\x01" + good + b"8=FIX.4.4\x019=x" + good
+    defective = wire("35=2|34=3|7=1|16=0|95=9|96=x|")
+    data = (
+        b"noise" + good + defective + good[:-4] + b"999\x01" + good + b"8=FIX.4.4\x019=x" + good
+    )
     assert peer.incoming(data) == data
-    split = FaultyPeer(PeerFaults(resend_unanswered=[99]), Dice(0, "x", "peer"))
+    split = FaultyPeer(PeerFaults(resend_unanswered=1.0), Dice(0, "x", "peer"))
     assert b"".join(split.incoming(data[i : i + 1]) for i in range(len(data))) == data
 
 
