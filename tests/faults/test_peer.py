@@ -288,6 +288,29 @@ def test_a_silent_end_speaks_again_on_the_next_connection() -> None:
     assert duo.honest.delivered == ["A", "B"]
 
 
+def test_nothing_follows_the_last_words() -> None:
+    duo = Duo(PeerFaults(refuse_logon=1.0), role=Role.ACCEPTOR).logon()
+    liar = duo.liar.faulty.peer
+    assert [m.msg_type for m in duo.liar.left] == ["5"]
+    assert liar.outgoing(wire("35=D|34=2|11=A|")) == b""
+    liar.connected()
+    assert liar.outgoing(wire("35=D|34=3|11=A|")) != b""
+
+
+def test_a_number_is_skipped_to_once_however_many_messages_come_before_it_is_used() -> None:
+    duo = Duo(PeerFaults(skip=1.0)).logon()
+    before = duo.liar.session.next_out
+    duo.send(duo.honest, *"ABCDEFGH")
+    assert duo.liar.session.next_out - before <= 3
+    assert all(strike.nth == 1 for strike in duo.liar.faulty.struck)
+
+
+def test_a_gap_fill_with_a_new_number_bears_the_next_one() -> None:
+    duo = told("gap_fill_bad_seq")
+    first = next(m for m in duo.liar.left if m.msg_type == "4")
+    assert first[34] == "10"  # L9 was the last new message
+
+
 def test_a_reordered_message_leaves_behind_the_next() -> None:
     duo = Duo(PeerFaults(reorder=[2, 3, 4])).logon()
     duo.send(duo.liar, "A", "B", "C", "D")
@@ -355,17 +378,20 @@ def test_healing_in_the_middle_of_a_message_loses_no_byte() -> None:
     data = wire("35=D|34=2|11=A|") * 2
     given = peer.incoming(data[:100])
     peer.heal()
-    given += peer.incoming(data[100:])
-    assert given == data
+    given += peer.incoming(data[100:-5])
     assert not peer.changes_received
+    assert given + peer.incoming(data[-5:]) == data
 
 
-def test_what_is_garbled_comes_through_as_it_is() -> None:
-    peer = FaultyPeer(PeerFaults(resend_unanswered=[99]), Dice(0, "x", "peer"))
+def test_what_is_garbled_or_has_no_clear_fields_comes_through_as_it_is() -> None:
+    peer = FaultyPeer(PeerFaults(resend_unanswered=1.0), Dice(0, "x", "peer"))
     good = wire("35=D|34=2|11=A|")
-    data = b"noise" + good + good[:-4] + b"999\x01" + good + b"8=FIX.4.4\x019=x" + good
+    defective = wire("35=2|34=3|7=1|16=0|95=9|96=x|")
+    data = (
+        b"noise" + good + defective + good[:-4] + b"999\x01" + good + b"8=FIX.4.4\x019=x" + good
+    )
     assert peer.incoming(data) == data
-    split = FaultyPeer(PeerFaults(resend_unanswered=[99]), Dice(0, "x", "peer"))
+    split = FaultyPeer(PeerFaults(resend_unanswered=1.0), Dice(0, "x", "peer"))
     assert b"".join(split.incoming(data[i : i + 1]) for i in range(len(data))) == data
 
 

@@ -111,6 +111,19 @@ def test_a_torn_write_keeps_a_part_and_never_harms_what_was_there(inner: Store) 
     assert kept
 
 
+def test_a_torn_write_does_not_replace_a_message_that_was_kept(inner: Store) -> None:
+    for seed in range(8):
+        store = faulty(inner, seed, torn=[2])
+        number = step(store)
+        store.commit()
+        before = dict(store.sent(number, number))
+        store.save_sent(number, b"another")
+        step(store)
+        with pytest.raises(StoreError):
+            store.commit()
+        assert dict(store.sent(number, number)) == before
+
+
 def test_a_torn_reset_keeps_all_that_was_there(inner: Store) -> None:
     store = faulty(inner, torn=[2])
     step(store)
