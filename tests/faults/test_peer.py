@@ -300,7 +300,8 @@ def test_nothing_follows_the_last_words() -> None:
 def test_a_number_is_skipped_to_once_however_many_messages_come_before_it_is_used() -> None:
     duo = Duo(PeerFaults(skip=1.0)).logon()
     before = duo.liar.session.next_out
-    duo.send(duo.honest, *"ABCDEFGH")
+    for name in "ABCDEFGH":
+        duo.send(duo.honest, name)
     assert duo.liar.session.next_out - before <= 3
     assert all(strike.nth == 1 for strike in duo.liar.faulty.struck)
 
