@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from fixlab.errors import Violation
 from fixlab.faults import PeerFaults
 from fixlab.session.liveness import Pulse
 from fixlab.session.transitions import Role, SessionState, Transition, TransitionKind
-from fixlab.sim.endpoint import Endpoint
-
-if TYPE_CHECKING:
-    from fixlab.sim.loopback import Loopback
+from fixlab.sim.endpoint import Endpoint, Lab
 
 _S, _K = SessionState, TransitionKind
 
@@ -78,7 +75,7 @@ class Watch:
 class Watcher:
     """Both ends of a loopback, watched; the checks are in the layers above."""
 
-    def __init__(self, lab: Loopback) -> None:
+    def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._watches = {role: Watch() for role in Role}
         configs = [lab._ends[role].session.config for role in Role]

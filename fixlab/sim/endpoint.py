@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from fixlab import times
 from fixlab.errors import ConfigError, FixLabError, StoreError
@@ -13,14 +13,13 @@ from fixlab.session.config import SessionConfig
 from fixlab.session.core import Output
 from fixlab.session.events import Event, Received
 from fixlab.session.session import Session
-from fixlab.session.transitions import Role, SessionState, TransitionKind
+from fixlab.session.transitions import Role, SessionState, Transition, TransitionKind
+from fixlab.sim.fates import Ledger, Verdict
 from fixlab.sim.link import Link
 from fixlab.stores.base import Store
 from fixlab.stores.memory import MemoryStore
+from fixlab.times import VirtualClock
 from fixlab.wire.message import Message
-
-if TYPE_CHECKING:
-    from fixlab.sim.loopback import Loopback
 
 _NO_FAULTS = Faults()
 
@@ -30,7 +29,7 @@ class Endpoint:
 
     def __init__(
         self,
-        lab: Loopback,
+        lab: Lab,
         config: SessionConfig,
         role: Role,
         *,
@@ -320,3 +319,29 @@ class Endpoint:
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.session!r}>"
+
+
+class Lab(Protocol):
+    """What an end, and who checks it, needs to know of the loopback that it is an end of."""
+
+    seed: int
+    clock: VirtualClock
+    initiator: Endpoint
+    acceptor: Endpoint
+    _ends: dict[Role, Endpoint]
+    _ledger: Ledger
+    _dead: bool
+    _healing_seconds: float
+
+    def logon(self) -> None: ...
+    def cut(self) -> None: ...
+    def half_open(self) -> None: ...
+    def _apart(self) -> bool: ...
+    def _deliver(self, end: Endpoint, events: tuple[Event, ...]) -> None: ...
+    def _follow(self, end: Endpoint, output: Output, *, received: bool) -> None: ...
+    def _record(self, rows: tuple[Transition, ...]) -> None: ...
+    def _reset_wanted(self) -> None: ...
+    def _restarted(self, end: Endpoint, numbers: tuple[int, int]) -> None: ...
+    def _store_failed(self, end: Endpoint, output: Output) -> None: ...
+    def _ticked(self, end: Endpoint, due: int, output: Output) -> None: ...
+    def _verdicts(self) -> list[Verdict]: ...
