@@ -294,16 +294,22 @@ DEFECTS = (
     Defect(
         "loopback_writes_first", "SEQ-13",
         "A loopback's bytes leave before the store has committed.",
-        "sim/loopback.py",
-        "        try:\n            self.session.store.commit()\n        except StoreError:\n"
-        "            self._lose_step()\n            raise\n"
+        "sim/endpoint.py",
+        "        try:\n            self.session.store.commit()\n"
+        "        except StoreError as error:\n"
+        "            self._lose_step(error)\n            return\n"
+        "        steps, self._steps = self._steps, []\n"
+        "        for each, came in steps:\n"
+        "            lab._follow(self, each, received=came)\n"
         '        data, self._outbox = b"".join(self._outbox), []\n'
-        "        now = self._lab.clock.now()\n        wire = self.loss.pass_on(data)\n"
-        "        if wire:\n            self._link.write(wire, now)\n",
+        "        if data:\n            self._write(data)\n",
         '        data, self._outbox = b"".join(self._outbox), []\n'
-        "        now = self._lab.clock.now()\n        wire = self.loss.pass_on(data)\n"
-        "        if wire:\n            self._link.write(wire, now)\n"
-        "        try:\n            self.session.store.commit()\n        except StoreError:\n"
-        "            self._lose_step()\n            raise\n",
+        "        if data:\n            self._write(data)\n"
+        "        try:\n            self.session.store.commit()\n"
+        "        except StoreError as error:\n"
+        "            self._lose_step(error)\n            return\n"
+        "        steps, self._steps = self._steps, []\n"
+        "        for each, came in steps:\n"
+        "            lab._follow(self, each, received=came)\n",
     ),
 )  # fmt: skip

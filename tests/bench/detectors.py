@@ -1,4 +1,4 @@
-"""What should notice a defect of the core: schedules made up from seeds, and fixed cases.
+"""What should notice a defect of the core: simulated sessions from seeds, and test cases.
 
 `python -m tests.bench.detectors PLACE SEEDS` lets both look at the package in the folder PLACE
 and prints what they found, as JSON; `tests/bench/mutations.py` calls it.
@@ -7,65 +7,77 @@ and prints what they found, as JSON; `tests/bench/mutations.py` calls it.
 from __future__ import annotations
 
 import json
-import random
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from types import FrameType
+from typing import TypeVar
 
 import fixlab
-from tests.session.duel import draw, fails, play
+from fixlab.conformance import Profile, Verdict
+from fixlab.sim import scenarios
+from tests.conformance.sut import played
 
-_CPU_SECONDS_MAX = 20.0  # for one seed; a sound one takes a hundredth of a second
+_CPU_SECONDS_MAX = 20.0  # for one seed, or for all cases of a role; sound, it is under one
+
+
+T = TypeVar("T")
 
 
 class _HangError(BaseException):
-    """A schedule that does not come to its end."""
+    """A run that does not come to its end."""
 
 
 def first_failure(seeds: Iterable[int]) -> tuple[int, str] | None:
-    """The first seed whose schedule goes wrong, and what it says; None when none does."""
-    # The random schedules of tests/session stand in for the sweep of fixlab.sim.
+    """The first seed whose simulation breaks an invariant, and which; None when none does."""
     for seed in seeds:
-        found = _in_time(seed)
-        if found is not None:
-            return seed, found
+        try:
+            outcome = _in_time(partial(scenarios.anything(seed).run, seed))
+        except _HangError:
+            return seed, f"hangs: more than {_CPU_SECONDS_MAX:g} s of CPU"
+        if not outcome.ok:
+            return seed, f"{outcome.invariant}: {' '.join(outcome.text.split())}"
     return None
 
 
 def failing_case() -> tuple[str, str] | None:
     """The first conformance case that fails, and what it says; None when none does.
 
-    There are no cases in this tree yet.
+    FIX.4.4 in both roles, and FIX.4.0, whose Rejects and infinity are others; 4.4 once more
+    with NextExpectedMsgSeqNum(789) in use.
     """
+    runs = (("FIX.4.4", False), ("FIX.4.0", False), ("FIX.4.4", True))
+    for begin_string, next_expected in runs:
+        for role in ("acceptor", "initiator"):
+            profile = Profile(next_expected=next_expected)
+            try:
+                report = _in_time(
+                    partial(
+                        played,
+                        role=role,
+                        begin_string=begin_string,
+                        profile=profile,
+                        next_expected=next_expected,
+                    )
+                )
+            except _HangError:
+                return "all", f"hang: more than {_CPU_SECONDS_MAX:g} s of CPU"
+            for result in report:
+                bad = result.verdict in (Verdict.FAIL, Verdict.BLOCKED, Verdict.LENIENT)
+                if bad:
+                    return result.ref, f"{result.rule} expected {result.expected}"
     return None
 
 
-def _in_time(seed: int) -> str | None:
+def _in_time(run: Callable[[], T]) -> T:
     before = signal.signal(signal.SIGPROF, _on_alarm)
     signal.setitimer(signal.ITIMER_PROF, _CPU_SECONDS_MAX)
     try:
-        scenario = draw(random.Random(seed))
-        if fails(scenario) is None:
-            return None
-        return _words(seed)
-    except _HangError:
-        return f"hangs: more than {_CPU_SECONDS_MAX:g} s of CPU"
+        return run()
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
-
-
-def _words(seed: int) -> str:
-    """What a schedule that fails says: the check that noticed it, or the error."""
-    try:
-        play(draw(random.Random(seed)))
-    except Exception as error:  # noqa: BLE001 - any of them is what was looked for
-        trace, where = error.__traceback__, ""
-        while trace is not None:
-            where, trace = trace.tb_frame.f_code.co_name, trace.tb_next
-        return f"{type(error).__name__} in {where}: {' '.join(str(error).split())[:200]}"
-    return "fails once, then not: it is not deterministic"
 
 
 def _on_alarm(number: int, frame: FrameType | None) -> None:

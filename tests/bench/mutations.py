@@ -3,9 +3,9 @@
     python tests/bench/mutations.py [--seeds 1000] [--only NAME,...]
 
 For each defect a copy of the package is changed, and a process of its own looks for it in that
-copy: with schedules from seed 0 on, and with the conformance cases. A text that is not found
-exactly once ends the run, for the core has moved on. Both detectors are tried on the package
-as it is as well, where they may find nothing.
+copy: with simulations from seed 0 on, as `fixlab.sweep` plays them, and with the conformance
+cases. A text that is not found exactly once ends the run, for the core has moved on. Both
+detectors are tried on the package as it is as well, where they may find nothing.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _told(defects: list[Defect], found: list[Found], seeds: int) -> None:
     lines = [("defect", "rule", "found by", "seeds", "what it said")]
     for defect, each in zip(defects, found, strict=True):
         by = [
-            *(["schedule"] if each.seed is not None else []),
+            *(["sweep"] if each.seed is not None else []),
             *([each.case] if each.case else []),
         ]
         after = f"{each.seed + 1:,}" if each.seed is not None else f"not in {seeds:,}"
