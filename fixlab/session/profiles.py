@@ -93,6 +93,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         "quickfix": replace(
             _CLOSE_FAMILY,
             name="quickfix",
+            missing_number="drop",
             reset_number="any",
             heeds_next_expected=True,
             texts="quickfix",

@@ -140,7 +140,7 @@ def test_hdr_09_some_engines_end_the_session_over_it() -> None:
     [
         ("spec", "REJECTED", 1, SessionState.CLOSING),
         ("artio", "REJECTED", 1, SessionState.CLOSING),
-        ("quickfix", "REJECTED", 0, SessionState.DISCONNECTED),
+        ("quickfix", "IGNORED", 0, SessionState.ACTIVE),
         ("quickfixn", "REJECTED", 0, SessionState.DISCONNECTED),
         ("quickfixj", "REJECTED", 1, SessionState.DISCONNECTED),
     ],

@@ -287,7 +287,9 @@ IGNORED SEQ-07 2/3
 REJECTED FRM-09 2/2
 SENT FRM-09 2/3 -> CLOSING
 > 35=5|34=2|58=Received message without MsgSeqNum(34)|
--- quickfix quickfixn
+-- quickfix
+IGNORED FRM-09 2/2
+-- quickfixn
 REJECTED FRM-09 2/2
 STATE FRM-09 2/2 -> DISCONNECTED
 ! Ended FRM-09
