@@ -388,6 +388,10 @@ class Admitting(Recovering):
         self._reset_next_logon = True
         self._send_logon("LGN-19", reset=True, state=_S.RESET_SENT)
 
+    def _is_second_logon(self, head: Head) -> bool:
+        """LGN-29: whether a Logon in session is more than a repeat that only counts (SEQ-14)."""
+        return not head.poss_dup or self.config.habits.second_logon == "close"
+
     def _on_second_logon(self, message: Message, head: Head) -> None:
         terms = self._logon_terms(message, head)
         if isinstance(terms, Terms) and terms.reset:
@@ -422,6 +426,9 @@ class Admitting(Recovering):
             if isinstance(terms, Fault) and terms.rule == "LGN-18"
             else Fault("LGN-29", Answer.LOGOUT, "Logon received while logged on")
         )
+        if self.config.habits.second_logon == "close":
+            self._drop(head, fault.rule, fault.text)
+            return
         self._on_fault(head, fault)
 
     def _on_reset_sent(self, message: Message, head: Head) -> None:

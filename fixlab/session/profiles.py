@@ -49,6 +49,7 @@ class Profile:
     bad_logon: Literal["logout", "close"] = (
         "logout"  # LGN-08: answer an invalid Logon, or close
     )
+    second_logon: Literal["logout", "close"] = "logout"  # LGN-29, a repeat (SEQ-14) among them
     heartbeat_answer: Literal["same", "any"] = "same"  # LGN-15: another 108 in the answer
     reset_number: Literal["one", "any"] = "one"  # LGN-18: 34 of a Logon with 141=Y
     flags_new_session: bool = False  # SCH-06: 141=Y at 1/1 when any reset option is on
@@ -94,6 +95,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             _CLOSE_FAMILY,
             name="quickfix",
             missing_number="drop",
+            second_logon="close",
             reset_number="any",
             heeds_next_expected=True,
             texts="quickfix",

@@ -446,7 +446,7 @@ class Session(Admitting):
         # SQR-01: a gap fill is checked like any message, a reset is not.
         if head.msg_type == SEQUENCE_RESET and not head.gap_fill:
             self._on_sequence_reset(message, head)  # SEQ-08: its own number does not count
-        elif head.msg_type == LOGON and not head.poss_dup:
+        elif head.msg_type == LOGON and self._is_second_logon(head):
             self._on_second_logon(message, head)
         elif self._follows:
             self._warn_of_number(head, number)

@@ -30,7 +30,6 @@ UNLIKE_QUICKFIX = {
     "X-03": "a ResendRequest beyond the last number gets no gap fill",
     "X-04": "a range that ends before it begins is rejected",
     "X-07": "a Logout with a number too high waits for the gap",
-    "X-12": "a second Logon gets a Logout before the close",
     "X-24": "a silent connection is closed",
     "X-27": "a Reject with a number too high opens a gap",
 }

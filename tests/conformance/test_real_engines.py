@@ -103,7 +103,6 @@ PROFILE_PARTS = {
     "X-03": "RSP-08",  # a gap fill from a number that was never sent
     "X-04": "RSP-07",  # and one that goes backwards
     "X-07": "LGO-05",  # the Logout is answered at once
-    "X-12": "LGN-29",  # closed without a Logout
     "X-24": "LGN-28",  # a silent connection stays
     "X-27": "SEQ-06",  # no ResendRequest
 }

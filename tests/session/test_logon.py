@@ -291,6 +291,24 @@ def test_lgn_29_a_second_logon_without_a_reset_ends_the_session(role: Role) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "35=A|34=2|98=0|108=30|",
+        "35=A|34=9|98=0|108=30|",
+        "35=A|34=1|98=0|108=30|",
+        f"35=A|34=2|43=Y|122={T0}|98=0|108=30|",
+    ],
+)
+def test_lgn_29_quickfix_closes_over_a_second_logon_without_a_word(text: str) -> None:
+    made = bench(profile="quickfix")
+    made.receive(text)
+    assert made.rows == ["REJECTED LGN-29", "STATE LGN-29"]
+    assert made.sent == []
+    assert made.state is SessionState.DISCONNECTED
+    assert made.counters == (2, 2)  # the number did not count
+
+
 # Resets ---------------------------------------------
 
 

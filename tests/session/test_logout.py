@@ -332,7 +332,7 @@ def test_lgo_12_some_engines_say_why_only_for_a_few_errors(
     few = bench(profile="artio")  # all of them
     few.receive(text)
     assert any("58=" in sent for sent in few.sent)
-    made = bench(profile="quickfix")
+    made = bench(profile="quickfixn")
     made.receive(text)
     assert made.rows[-1] == f"SENT {rule}"
     assert ("58=" in made.sent[-1]) is said

@@ -314,7 +314,12 @@ RESEND_ANSWERED RSP-01 3/2
 REJECTED LGN-29 2/2
 SENT LGN-29 2/3 -> CLOSING
 > 35=5|34=2|58=Logon received while logged on|
--- quickfix quickfixn
+-- quickfix
+REJECTED LGN-29 2/2
+STATE LGN-29 2/2 -> DISCONNECTED
+! Ended LGN-29
+x Logon received while logged on
+-- quickfixn
 REJECTED LGN-29 2/2
 SENT LGN-29 2/3 -> CLOSING
 > 35=5|34=2|
