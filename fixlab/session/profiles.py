@@ -50,6 +50,7 @@ class Profile:
         "logout"  # LGN-08: answer an invalid Logon, or close
     )
     second_logon: Literal["logout", "close"] = "logout"  # LGN-29, a repeat (SEQ-14) among them
+    encrypt_method: Literal["none", "any"] = "none"  # LGN-13: others are taken, and answered 0
     heartbeat_answer: Literal["same", "any"] = "same"  # LGN-15: another 108 in the answer
     reset_number: Literal["one", "any"] = "one"  # LGN-18: 34 of a Logon with 141=Y
     flags_new_session: bool = False  # SCH-06: 141=Y at 1/1 when any reset option is on
@@ -73,6 +74,7 @@ _FAMILY = Profile(
     comp_id_ref_tag=False,
     late_original="logout",
     same_gap_fill="accept",
+    encrypt_method="any",
     heartbeat_answer="any",
     flags_new_session=True,
     sorted_fields=True,

@@ -206,6 +206,16 @@ def test_lgn_13_tls_04_encryption_is_rejected_then_logged_out(role: Role, method
     assert [s[:5] for s in made.sent] == ["35=3|", "35=5|"]
 
 
+@pytest.mark.parametrize("profile", ["quickfix", "quickfixj", "quickfixn"])
+def test_lgn_13_engines_that_do_not_heed_the_encryption_asked_for(profile: str) -> None:
+    made = waiting(ACCEPTOR, profile=profile)
+    assert "> 35=A|34=1|98=0|108=30|" in made.receive("35=A|34=1|98=1|108=30|")
+    assert made.state is SessionState.ACTIVE
+    made = waiting(INITIATOR, profile=profile)
+    made.receive("35=A|34=1|98=1|108=30|")
+    assert made.state is SessionState.ACTIVE
+
+
 def test_lgn_14_an_acceptor_adopts_the_interval_it_is_given() -> None:
     made = waiting(ACCEPTOR, heartbeat_seconds=30)
     assert "> 35=A|34=1|98=0|108=7|" in made.receive("35=A|34=1|98=0|108=7|")
@@ -967,7 +977,7 @@ def test_lgn_27_a_new_password_reaches_the_application_and_nothing_else() -> Non
     ("text", "rule"),
     [
         ("35=A|34=1|98=0|", "LGN-08"),
-        ("35=A|34=1|98=9|108=30|", "LGN-13"),
+        ("35=A|34=1|108=30|", "LGN-08"),
         ("35=A|34=1|52=20260105-08:00:00|98=0|108=30|", "HDR-04"),
     ],
 )
