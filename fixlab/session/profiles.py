@@ -56,6 +56,7 @@ class Profile:
     flags_new_session: bool = False  # SCH-06: 141=Y at 1/1 when any reset option is on
     # LGN-22: heeds NextExpectedMsgSeqNum(789) of the peer though it sends none itself.
     heeds_next_expected: bool = False
+    conditional_fields: bool = True  # REJ-16; False leaves it to the application
     sorted_fields: bool = False  # header tags ascending behind 8, 9, 35; body tags ascending
     texts: Literal["own", "quickfix", "quickfixj", "quickfixn"] = "own"  # wording of Text(58)
     duplicate_poss_dup_requests: Literal["ignore", "answer"] = "ignore"  # SEQ-14
@@ -98,6 +99,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             name="quickfix",
             missing_number="drop",
             second_logon="close",
+            conditional_fields=False,
             reset_number="any",
             heeds_next_expected=True,
             texts="quickfix",

@@ -98,7 +98,6 @@ PROFILE_PARTS = {
     "10e": "SQR-06",  # and then the number of the Reject is not used
     "14j": "REJ-13",  # 371 is the group's count
     "14k": "REJ-14",  # garbled, not rejected
-    "14m": "REJ-16",  # left to the application
     "X-03": "RSP-08",  # a gap fill from a number that was never sent
     "X-04": "RSP-07",  # and one that goes backwards
     "X-07": "LGO-05",  # the Logout is answered at once
