@@ -42,6 +42,7 @@ def check_dictionary(message: Message, config: SessionConfig) -> Fault | None:
         found.reason,
         found.ref_tag,
         found.business_reason,
+        found.count_tag,
     )
 
 
