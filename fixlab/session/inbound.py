@@ -202,20 +202,21 @@ def check_poss_dup(
     return None
 
 
-def is_garbled(message: Message, begin_string: str) -> Defect | None:
+def is_garbled(message: Message, config: SessionConfig) -> Defect | None:
     """A defect that makes a whole message garbled: not answered, not counted (FRM-06).
 
     DAT-03: with SecureData(91) of another length than it says, nothing in it can be trusted.
-    FRM-12: so it is with a delimiter within a value, until FIX.4.3 got a code to reject it.
+    FRM-12: so it is with a delimiter within a value, until FIX.4.3 got a code to reject it;
+    some engines never use that code.
     """
-    old = begin_string in _BEFORE_4_3
-    if not old and SECURE_DATA_LENGTH not in message:
+    cut = config.begin_string in _BEFORE_4_3 or config.habits.delimiter_in_value == "garbled"
+    if not cut and SECURE_DATA_LENGTH not in message:
         return None
     defect = message.defect
     if defect is None:
         return None
     secure = defect.rule == "DAT-03" and defect.tag == SECURE_DATA_LENGTH
-    return defect if secure or (old and defect.rule == "FRM-12") else None
+    return defect if secure or (cut and defect.rule == "FRM-12") else None
 
 
 def check_content(message: Message, head: Head, config: SessionConfig) -> Fault | None:

@@ -42,6 +42,7 @@ class Profile:
     comp_id_ref_tag: bool = True  # HDR-02: RefTagID(371) in that Reject
     # HDR-09: OrigSendingTime(122) later than SendingTime(52).
     late_original: Literal["reject", "logout"] = "reject"
+    delimiter_in_value: Literal["reject", "garbled"] = "reject"  # FRM-12, REJ-14
     same_gap_fill: Literal["reject", "accept"] = "reject"  # SQR-06: gap fill with 36 = 34
     # RSP-12: what happens to an early ResendRequest once it is answered.
     early_request: Literal["ask", "uncounted", "hold"] = "ask"
@@ -97,6 +98,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         "quickfix": replace(
             _CLOSE_FAMILY,
             name="quickfix",
+            delimiter_in_value="garbled",
             missing_number="drop",
             second_logon="close",
             conditional_fields=False,

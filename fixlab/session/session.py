@@ -133,7 +133,7 @@ class Session(Admitting):
                 self._on_garbled(item)
             elif not self._deliver_usual(item.raw or b""):
                 self._step += 1
-                defect = is_garbled(item, self.config.begin_string)
+                defect = is_garbled(item, self.config)
                 if defect is not None:
                     self._on_garbled(Garbled(defect.rule, defect.text, item.raw or b""))
                     continue

@@ -272,6 +272,15 @@ def test_frm_12_a_delimiter_in_a_value_is_answered_where_it_is_garbled() -> None
     assert made.counters == (3, 3)
 
 
+def test_frm_12_rej_14_a_delimiter_in_a_value_is_garbled_to_quickfix() -> None:
+    made = bench(profile="quickfix")
+    made.receive("35=D|34=2|58=a|b|")
+    assert made.rows == ["GARBLED FRM-12"]
+    assert made.counters == (2, 2)
+    made.receive("35=D|34=2|58=a|")
+    assert made.delivered == [2]
+
+
 @pytest.mark.parametrize("off", ["check_checksum", "check_length_and_checksum"])
 def test_frm_04_who_does_not_look_at_the_sum_rejects_nothing_for_it(off: str) -> None:
     with pytest.raises(ConfigError, match=f"reject_garbled needs {off}=True, found False"):
