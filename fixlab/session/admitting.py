@@ -389,7 +389,7 @@ class Admitting(Recovering):
         self._send_logon("LGN-19", reset=True, state=_S.RESET_SENT)
 
     def _is_second_logon(self, head: Head) -> bool:
-        """LGN-29: whether a Logon in session is more than a repeat that only counts (SEQ-14)."""
+        """LGN-29: whether a Logon in session is more than a repeat that only counts."""
         return not head.poss_dup or self.config.habits.second_logon == "close"
 
     def _on_second_logon(self, message: Message, head: Head) -> None:

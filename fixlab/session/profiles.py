@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
+from fixlab.wire.tags import LOGOUT, RESEND_REQUEST, TEST_REQUEST
+
 PossDupCheck = Literal["always", "too_low", "never"]
 
 
@@ -60,7 +62,9 @@ class Profile:
     conditional_fields: bool = True  # REJ-16; False leaves it to the application
     sorted_fields: bool = False  # header tags ascending behind 8, 9, 35; body tags ascending
     texts: Literal["own", "quickfix", "quickfixj", "quickfixn"] = "own"  # wording of Text(58)
-    duplicate_poss_dup_requests: Literal["ignore", "answer"] = "ignore"  # SEQ-14
+    # SEQ-14: which messages of the session act though they are flagged as repeats, when their
+    # number is the expected one; a ResendRequest whatever its number.
+    acts_on_repeats: frozenset[str] = frozenset()
 
 
 SPEC = Profile(name="spec")
@@ -80,7 +84,7 @@ _FAMILY = Profile(
     heartbeat_answer="any",
     flags_new_session=True,
     sorted_fields=True,
-    duplicate_poss_dup_requests="answer",
+    acts_on_repeats=frozenset({RESEND_REQUEST}),
 )
 # And QuickFIX with the .NET port, which follows it more closely than the Java one.
 _CLOSE_FAMILY = replace(
@@ -99,6 +103,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             _CLOSE_FAMILY,
             name="quickfix",
             delimiter_in_value="garbled",
+            acts_on_repeats=frozenset({TEST_REQUEST, RESEND_REQUEST, LOGOUT}),
             missing_number="drop",
             second_logon="close",
             conditional_fields=False,

@@ -37,7 +37,7 @@ class Recovering(Ending):
 
     def _on_early(self, message: Message, head: Head, number: int) -> None:
         """SEQ-05, SEQ-06: hold it, ask for what is missing; a ResendRequest is answered."""
-        acts = head.msg_type == RESEND_REQUEST and self._is_answered(head)
+        acts = head.msg_type == RESEND_REQUEST and self._is_acted_on(head)
         fault = check_content(message, head, self.config) if acts else None
         if fault is not None:
             self._on_fault(head, fault)
@@ -66,9 +66,9 @@ class Recovering(Ending):
             self._peer_words = f": {words}" if words else ""
         self._request_missing()
 
-    def _is_answered(self, head: Head) -> bool:
-        """SEQ-14: whether a ResendRequest is acted on, though it may be a retransmission."""
-        return not head.poss_dup or self.config.habits.duplicate_poss_dup_requests == "answer"
+    def _is_acted_on(self, head: Head) -> bool:
+        """SEQ-14: whether a message of the session is acted on, though it may be a repeat."""
+        return not head.poss_dup or head.msg_type in self.config.habits.acts_on_repeats
 
     def _hold(self, message: Message, head: Head, number: int, *, acted: bool) -> None:
         recovery = self._recovery

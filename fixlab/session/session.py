@@ -532,8 +532,7 @@ class Session(Admitting):
             self._events.append(Received(message, number, head.poss_dup))
             return
         text = self._safe(message.get(TEXT) or message.get(TEST_REQ_ID) or "")
-        acts = head.msg_type == RESEND_REQUEST and self._is_answered(head)
-        if head.poss_dup and head.msg_type != REJECT and not acts:
+        if head.msg_type != REJECT and not self._is_acted_on(head):
             # SEQ-14: what it asked for was asked, and answered, the first time.
             self._count(_K.ACCEPTED, "SEQ-14", head, number + 1, "counted, not acted on")
             return

@@ -382,6 +382,16 @@ def test_seq_14_flagged_session_messages_are_counted_only(msg_type: str) -> None
     assert got == ["ACCEPTED SEQ-14 3/2"]
 
 
+def test_seq_14_quickfix_acts_on_flagged_messages_with_the_expected_number() -> None:
+    made = bench(profile="quickfix")
+    made.receive(f"35=1|34=2|{AGAIN}112=T|")
+    assert made.sent == ["35=0|34=2|112=T|"]
+    assert made.receive(f"35=1|34=2|{AGAIN}112=T|") == ["DUPLICATE SEQ-04 3/3"]
+    made.receive(f"35=5|34=3|{AGAIN}")
+    assert made.sent == ["35=5|34=3|"]
+    assert made.counters == (4, 4)
+
+
 def test_seq_15_skipped_numbers_are_used_up_and_gap_filled() -> None:
     made = bench()
     assert made.skip(3) == ["SKIPPED SEQ-15 2/5"]
