@@ -275,7 +275,7 @@ def _check_resend_request(message: Message, config: SessionConfig) -> Fault | No
             5,
             BEGIN_SEQ_NO,
         )
-    if end < begin and end not in open_ends(config.begin_string):
+    if is_inverted(begin, end, config) and config.habits.empty_range == "reject":
         return Fault(
             "RSP-07",
             Answer.REJECT,
@@ -284,6 +284,11 @@ def _check_resend_request(message: Message, config: SessionConfig) -> Fault | No
             END_SEQ_NO,
         )
     return None
+
+
+def is_inverted(begin: int, end: int, config: SessionConfig) -> bool:
+    """RSP-07: whether a range of numbers ends before it begins."""
+    return end < begin and end not in open_ends(config.begin_string)
 
 
 def open_ends(begin_string: str) -> tuple[int, ...]:

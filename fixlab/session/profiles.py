@@ -48,6 +48,9 @@ class Profile:
     same_gap_fill: Literal["reject", "accept"] = "reject"  # SQR-06: gap fill with 36 = 34
     # RSP-12: what happens to an early ResendRequest once it is answered.
     early_request: Literal["ask", "uncounted", "hold"] = "ask"
+    # RSP-07, RSP-08: a ResendRequest for a range in which nothing can be. "reject" is for one that
+    # ends before it begins; from beyond the last number sent there is nothing to send.
+    empty_range: Literal["reject", "fill", "silence"] = "reject"
     missing_number: Literal["logout", "close", "drop"] = "logout"  # FRM-09, FRM-10
     bad_logon: Literal["logout", "close"] = (
         "logout"  # LGN-08: answer an invalid Logon, or close
@@ -103,6 +106,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             _CLOSE_FAMILY,
             name="quickfix",
             delimiter_in_value="garbled",
+            empty_range="fill",
             acts_on_repeats=frozenset({TEST_REQUEST, RESEND_REQUEST, LOGOUT}),
             missing_number="drop",
             second_logon="close",
@@ -117,9 +121,12 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             test_request_factor=1.5,
             closes_after_error=True,
             early_request="hold",
+            empty_range="fill",
             texts="quickfixj",
         ),
-        "quickfixn": replace(_CLOSE_FAMILY, name="quickfixn", texts="quickfixn"),
+        "quickfixn": replace(
+            _CLOSE_FAMILY, name="quickfixn", empty_range="silence", texts="quickfixn"
+        ),
         "artio": Profile(
             name="artio",
             heartbeat_factor=0.8,

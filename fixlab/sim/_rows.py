@@ -127,6 +127,9 @@ class RowChecks(TimeChecks):
 
     def _on_resent(self, end: Endpoint, watch: Watch, row: Transition) -> None:
         number = row.msg_seq_num
+        if row.rule == "RSP-08" and end.session.config.habits.empty_range == "fill":
+            watch.sent_at = row.time  # of a range with nothing in it; it covers no number
+            return
         if row.kind is _K.FILL_SENT:
             first, last = row.begin_seq_no, row.end_seq_no
         else:
@@ -151,7 +154,7 @@ class RowChecks(TimeChecks):
     def _on_answered(self, end: Endpoint, watch: Watch, row: Transition) -> None:
         begin, stop = row.begin_seq_no, row.end_seq_no
         covered, watch.covered = watch.covered, []
-        if row.rule == "RSP-08":
+        if row.rule in ("RSP-07", "RSP-08"):
             return  # nothing to send
         if begin is None or stop is None or not covered or covered[0][0] != begin:
             self._fail("replays", end, row, f"covered {covered[:3]}")
