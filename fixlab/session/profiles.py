@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
-from fixlab.wire.tags import LOGOUT, RESEND_REQUEST, TEST_REQUEST
+from fixlab.wire.tags import LOGOUT, REJECT, RESEND_REQUEST, TEST_REQUEST
 
 PossDupCheck = Literal["always", "too_low", "never"]
 
@@ -48,9 +48,12 @@ class Profile:
     same_gap_fill: Literal["reject", "accept"] = "reject"  # SQR-06: gap fill with 36 = 34
     # RSP-12: what happens to an early ResendRequest once it is answered.
     early_request: Literal["ask", "uncounted", "hold"] = "ask"
-    # RSP-07, RSP-08: a ResendRequest for a range in which nothing can be. "reject" is for one that
-    # ends before it begins; from beyond the last number sent there is nothing to send.
+    # RSP-07, RSP-08: a ResendRequest for a range in which nothing can be. "reject" is for one
+    # that ends before it begins; from beyond the last number sent there is nothing to send.
     empty_range: Literal["reject", "fill", "silence"] = "reject"
+    # REJ-18, LGO-05, LGO-07: what counts as one message, whatever its number; the message that
+    # was due is lost. A Reject with a number too low is still an error.
+    any_number: frozenset[str] = frozenset()
     missing_number: Literal["logout", "close", "drop"] = "logout"  # FRM-09, FRM-10
     bad_logon: Literal["logout", "close"] = (
         "logout"  # LGN-08: answer an invalid Logon, or close
@@ -107,6 +110,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             name="quickfix",
             delimiter_in_value="garbled",
             empty_range="fill",
+            any_number=frozenset({REJECT, LOGOUT}),
             acts_on_repeats=frozenset({TEST_REQUEST, RESEND_REQUEST, LOGOUT}),
             missing_number="drop",
             second_logon="close",

@@ -262,7 +262,7 @@ class Recovering(Ending):
         self._start_replay(begin, end, rule)
 
     def _answer_empty_range(self, head: Head, begin: int, end: int, *, inverted: bool) -> None:
-        """RSP-08: nothing to send. Some engines send a gap fill, and one that goes backwards."""
+        """RSP-08: nothing to send. Some engines send a gap fill that goes backwards."""
         text = f"nothing to send: the next number here is {self._next_out}"
         if self.config.habits.empty_range == "fill":
             stop = min(end + 1, self._next_out) if inverted else self._next_out

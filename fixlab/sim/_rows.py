@@ -112,7 +112,11 @@ class RowChecks(TimeChecks):
                 watch.prompt.add(number)
             watch.originals.pop(number, None)  # a store that failed may give it out again
             return
-        if watch.gap and row.state in (_S.LOGOUT_SENT, _S.LOGOUT_ANSWERED):
+        # LGO-05: who counts a Logout whatever its number does not wait for what is missing.
+        waits = LOGOUT not in end.session.config.habits.any_number
+        if watch.gap and (
+            row.state is _S.LOGOUT_SENT or (waits and row.state is _S.LOGOUT_ANSWERED)
+        ):
             self._fail("sending", end, row, "a Logout with messages missing before it")
         if before is not _S.ACTIVE and row.msg_type not in _MAY_SEND[before]:
             self._fail("sending", end, row, f"{row.msg_type} is not sent in {before}")
@@ -187,6 +191,8 @@ class RowChecks(TimeChecks):
         if row.rule == "LGN-20":
             return  # the peer takes a reset for a request: it was counted with the reset
         number = row.next_in_before if row.msg_type == LOGON else row.msg_seq_num
+        if row.msg_type in end.session.config.habits.any_number:
+            number = row.next_in_before  # REJ-18, LGO-05: counted whatever its number
         if row.next_in != row.next_in_before + 1 or number != row.next_in_before:
             self._fail("counters", end, row, "what is accepted is the number due, and counted")
 

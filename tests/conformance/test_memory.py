@@ -26,9 +26,7 @@ ENCRYPTED = ["14n", *(f"17{letter}" for letter in "cdefghij")]
 # behaves, not how bytes are read, nor what an application and its dictionary check.
 UNLIKE_QUICKFIX = {
     "3e": "frames exactly: three digits of CheckSum(10)",
-    "X-07": "a Logout with a number too high waits for the gap",
     "X-24": "a silent connection is closed",
-    "X-27": "a Reject with a number too high opens a gap",
 }
 
 

@@ -95,9 +95,7 @@ def test_every_case_of_either_role_is_there() -> None:
 PROFILE_PARTS = {
     "3c": "FRM-06",  # bytes of a cut message: QuickFIX loses the next one with them
     "3e": "FRM-05",  # a checksum of two digits is taken
-    "X-07": "LGO-05",  # the Logout is answered at once
     "X-24": "LGN-28",  # a silent connection stays
-    "X-27": "SEQ-06",  # no ResendRequest
 }
 
 

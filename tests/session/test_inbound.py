@@ -458,6 +458,33 @@ def test_rej_18_a_reject_is_counted_and_told(role: Role) -> None:
     ]
 
 
+@pytest.mark.parametrize("flags", ["", AGAIN])
+def test_rej_18_quickfix_counts_a_reject_whose_number_is_too_high_as_one(flags: str) -> None:
+    made = bench(profile="quickfix")
+    assert made.receive(f"35=3|34=9|{flags}45=1|58=bad|") == [
+        "ACCEPTED REJ-18 3/2",
+        "! RejectReceived 1 bad",
+    ]
+    made.receive("35=D|34=2|")  # which it never got
+    assert made.sent == ["35=5|34=2|58=MsgSeqNum too low, expecting 3 but received 2|"]
+
+
+def test_rej_18_quickfix_checks_that_the_number_of_a_reject_is_not_too_low() -> None:
+    made = bench(profile="quickfix")
+    assert made.receive(f"35=3|34=1|{AGAIN}45=1|") == ["DUPLICATE SEQ-04 2/2"]
+    made.receive("35=3|34=1|45=1|")
+    assert made.rows[0] == "TOO_LOW SEQ-03"
+
+
+@pytest.mark.parametrize("flags", ["", AGAIN])
+def test_rej_18_a_message_held_behind_such_a_reject_is_released(flags: str) -> None:
+    made = bench(profile="quickfix")
+    made.receive("35=D|34=3|", f"35=3|34=9|{flags}45=1|")
+    assert made.delivered == [3]
+    assert made.counters == (4, 3)
+    assert made.session.gap is None
+
+
 @pytest.mark.parametrize("text", ["45=1|58=|", "x|", "43=Y|", "43=Q|"])
 def test_rej_19_a_defective_reject_is_never_answered_with_one(text: str) -> None:
     made = bench()
