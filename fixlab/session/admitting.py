@@ -199,7 +199,7 @@ class Admitting(Recovering):
             self._refuse_logon(head, terms)
             return
         assert head.number is not None
-        text, reset = "", self._sent_reset
+        text, reset, answers = "", self._sent_reset, False
         expected, number = terms.next_expected, head.number
         if expected is not None and expected > self._logon_number + 1:
             self._refuse_logon(head, self._expects_too_much(self._logon_number + 1, expected))
@@ -210,7 +210,8 @@ class Admitting(Recovering):
         if terms.reset and not self._sent_reset:
             # LGN-20: not covered by the texts; our Logon then counts as the new number 1.
             # What was queued behind it had old numbers: SCH-04 tells that it is dropped.
-            self._reset_both("LGN-20", head, used_out=1)
+            answers = self.config.habits.unasked_reset == "answer"
+            self._reset_both("LGN-20", head, used_out=0 if answers else 1)
             self._logon_number = 1
             reset, text = True, "141=Y was not asked for"
         elif self._sent_reset and not terms.reset:
@@ -234,6 +235,8 @@ class Admitting(Recovering):
         else:
             self._warn_of_number(head, number)
             self._count(_K.ACCEPTED, "LGN-09", head, number + 1, text, state=_S.ACTIVE)
+        if answers:
+            self._send_logon("LGN-20", reset=True, state=_S.ACTIVE)
         self._establish(head, reset=reset, expected=expected)
 
     def _on_refusal(self, message: Message, head: Head) -> None:

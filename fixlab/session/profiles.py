@@ -62,6 +62,8 @@ class Profile:
     encrypt_method: Literal["none", "any"] = "none"  # LGN-13: others are taken, and answered 0
     heartbeat_answer: Literal["same", "any"] = "same"  # LGN-15: another 108 in the answer
     reset_number: Literal["one", "any"] = "one"  # LGN-18: 34 of a Logon with 141=Y
+    # LGN-20: 141=Y in the answer though nobody asked: taken, or answered by a second Logon.
+    unasked_reset: Literal["take", "answer"] = "take"
     flags_new_session: bool = False  # SCH-06: 141=Y at 1/1 when any reset option is on
     # LGN-22: heeds NextExpectedMsgSeqNum(789) of the peer though it sends none itself.
     heeds_next_expected: bool = False
@@ -115,6 +117,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             missing_number="drop",
             second_logon="close",
             conditional_fields=False,
+            unasked_reset="answer",
             reset_number="any",
             heeds_next_expected=True,
             texts="quickfix",

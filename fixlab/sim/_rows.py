@@ -230,10 +230,17 @@ class RowChecks(TimeChecks):
         timed = row.rule in _TIMED and not self._timely
         if row.msg_type == LOGON:
             known = timed or row.rule in _REFUSALS
+            # LGN-20: who answers an unasked 141=Y goes in a circle with who answers that.
+            ends = (end.session.config, peer.session.config)
+            circles = any(each.habits.unasked_reset == "answer" for each in ends)
+            known = known or (row.rule == "LGN-19" and circles)
             known = known or self.refused() or not self.agrees()
         else:
             # LGN-02, LGN-03: the Logon before it was lost.
             known = timed or (row.rule in ("LGN-02", "LGN-03") and peer.loss.lost > 0)
+            # RSP-08: a gap fill that goes backwards, for what was asked for and never sent.
+            fills = peer.session.config.habits.empty_range == "fill"
+            known = known or (row.rule == "SQR-06" and fills)
         if not known:
             self._fail("inbound", end, row, "nothing is wrong with what the peer sends")
 

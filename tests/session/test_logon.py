@@ -546,6 +546,21 @@ def test_lgn_20_an_answer_with_a_reset_that_was_not_asked_for() -> None:
     assert made.send()[0] == "SENT SEQ-01 2/3"
 
 
+def test_lgn_20_quickfix_answers_it_with_a_logon_of_its_own() -> None:
+    made = waiting(INITIATOR, profile="quickfix", next_in=9, next_out=9)
+    assert made.receive("35=A|34=1|98=0|108=30|141=Y|") == [
+        "RESET_BOTH LGN-20 1/1",
+        "ACCEPTED LGN-09 2/1 -> ACTIVE",
+        "SENT LGN-20 2/2",
+        "> 35=A|34=1|98=0|108=30|141=Y|",
+        "! Established 30 reset",
+    ]
+    assert made.send()[0] == "SENT SEQ-01 2/3"
+    asked = waiting(INITIATOR, profile="quickfix", reset_on_logon=True)
+    asked.receive("35=A|34=1|98=0|108=30|141=Y|")
+    assert asked.sent == []  # it has asked for the reset
+
+
 # Sending before the session is up ---------------------------------------------
 
 
