@@ -38,6 +38,8 @@ class Profile:
     resend_timeout_seconds: float | None = 30.0  # RRQ-06; None: waits for ever
 
     # Habits.
+    # FRM-03, FRM-05, FRM-07: a message ends where its length says, or at the next CheckSum(10).
+    framing: Literal["length", "trailer"] = "length"
     error_logout_texts: Literal["all", "few"] = "all"  # "few": too low and BeginString only
     closes_after_logout: bool = False  # LGO-02: answers a Logout and closes at once
     closes_after_error: bool = False  # LGO-12: closes with its error Logout, waits for nothing
@@ -110,6 +112,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         "quickfix": replace(
             _CLOSE_FAMILY,
             name="quickfix",
+            framing="trailer",
             delimiter_in_value="garbled",
             empty_range="fill",
             any_number=frozenset({REJECT, LOGOUT}),

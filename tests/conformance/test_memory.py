@@ -25,7 +25,6 @@ ENCRYPTED = ["14n", *(f"17{letter}" for letter in "cdefghij")]
 # Where the profile `quickfix` does not do what QuickFIX itself does: it imitates how a session
 # behaves, not how bytes are read, nor what an application and its dictionary check.
 UNLIKE_QUICKFIX = {
-    "3e": "frames exactly: three digits of CheckSum(10)",
     "X-24": "a silent connection is closed",
 }
 

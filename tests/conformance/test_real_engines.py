@@ -93,8 +93,6 @@ def test_every_case_of_either_role_is_there() -> None:
 
 # Where the profile that is named after it is not QuickFIX 1.16 as it comes: case and rule.
 PROFILE_PARTS = {
-    "3c": "FRM-06",  # bytes of a cut message: QuickFIX loses the next one with them
-    "3e": "FRM-05",  # a checksum of two digits is taken
     "X-24": "LGN-28",  # a silent connection stays
 }
 

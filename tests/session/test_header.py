@@ -287,6 +287,17 @@ def test_frm_04_who_does_not_look_at_the_sum_rejects_nothing_for_it(off: str) ->
         config(reject_garbled=True, **{off: False})
 
 
+def test_frm_06_frm_07_quickfix_loses_the_message_behind_one_that_was_cut_off() -> None:
+    cut = b"8=FIX.4.4\x019=20\x0135=1\x0134=2\x01112=trunc\x01"
+    for profile, delivered in (("spec", [2]), ("quickfix", [])):
+        made = bench(profile=profile)
+        made.receive_bytes(cut)
+        made.receive_bytes(wire("35=D|34=2|11=A|"))
+        assert made.delivered == delivered
+    made.receive("35=D|34=2|11=A|")  # as if nothing had been there
+    assert made.delivered == [2]
+
+
 # Times by version ---------------------------------------------------------------------------
 
 
