@@ -329,7 +329,7 @@ FLIGHTS = Schema(
 
 FATE_KINDS = (
     *("delivered", "waiting", "withheld", "passed over", "rejected"),
-    *("reset", "forgotten", "number reused", "unknown"),
+    *("displaced", "reset", "forgotten", "number reused", "unknown"),
 )
 
 FATES = Schema(

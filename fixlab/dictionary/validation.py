@@ -78,6 +78,7 @@ class Violation(NamedTuple):
     business_reason: int | None  # BusinessRejectReason(380)
     ref_tag: int | None  # RefTagID(371)
     text: str  # Text(58)
+    count_tag: int | None = None  # REJ-13: what counts the entries of the group
 
 
 class _Condition(NamedTuple):
@@ -483,7 +484,8 @@ class _Inspection:
             return True
         if any(tag in block.places for block in outer):
             return False  # it stands behind the group, and belongs to what is around it
-        self._fail("REJ-13", 15, tag, f"an entry starts with {self._name(group.delimiter)}")
+        start = f"an entry starts with {self._name(group.delimiter)}"
+        self._fail("REJ-13", 15, tag, start, count_tag=group.count)
         return False
 
     def _entry(
@@ -516,7 +518,7 @@ class _Inspection:
                     break
                 if tag in seen:
                     self._fail("REJ-11", 13, tag)
-                self._fail("REJ-13", 15, tag)
+                self._fail("REJ-13", 15, tag, count_tag=group.count)
             seen.add(tag)
             last = max(last, position)
             self._check_value(tag, value)
@@ -557,14 +559,21 @@ class _Inspection:
             self._fail("REJ-04", 0, tag)
         for group in _groups_within(block):
             if group.count in seen and tag in group.places:
-                self._fail(
-                    "REJ-13", 15, tag, f"outside the entries of {self._name(group.count)}"
-                )
+                outside = f"outside the entries of {self._name(group.count)}"
+                self._fail("REJ-13", 15, tag, outside, count_tag=group.count)
         self._fail("REJ-06", 2, tag)
 
     # Words ---------------------------------------------------------------------------
 
-    def _fail(self, rule: str, code: int, tag: int | None, detail: str | None = None) -> None:
+    def _fail(
+        self,
+        rule: str,
+        code: int,
+        tag: int | None,
+        detail: str | None = None,
+        *,
+        count_tag: int | None = None,
+    ) -> None:
         text = REASONS[code]
         about = [self._name(tag)] if tag is not None and detail != "" else []
         if detail:
@@ -572,7 +581,7 @@ class _Inspection:
         if about:
             text += ": " + ", ".join(about)
         reason = session_reject_reason(code, self._dictionary.version)
-        raise _BrokenRuleError(Violation(rule, reason, None, tag, text))
+        raise _BrokenRuleError(Violation(rule, reason, None, tag, text, count_tag))
 
     def _name(self, tag: int) -> str:
         name = self._dictionary.field_name(tag)

@@ -12,10 +12,11 @@ from fixlab import redact
 from fixlab.errors import ConfigError
 from fixlab.net.rows import logged, short
 from fixlab.session.config import SessionConfig
+from fixlab.session.framing import framer_of
 from fixlab.session.transitions import Transition
 from fixlab.stores._layouts import prefix_of
 from fixlab.times import format_utc
-from fixlab.wire.framer import Framer, framer_kind
+from fixlab.wire.framer import Framer
 
 _BROKEN_MAX = 1 << 16  # bytes kept of a stretch that is no message
 _EVENT_MAX = 1_000  # characters of an event
@@ -59,9 +60,7 @@ class MessageLog:
         self._paths = (self.messages_path, self.events_path)
         self._files: tuple[FileIO, FileIO] | None = None
         self._lines: tuple[list[bytes], list[bytes]] = ([], [])  # not written yet
-        self._framer_of = framer_kind(
-            check_length=config.check_length_and_checksum, check_checksum=config.check_checksum
-        )
+        self._framer_of = framer_of(config)
         self._message_bytes_max = config.message_bytes_max
         self._renew()
         try:

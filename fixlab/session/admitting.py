@@ -199,7 +199,7 @@ class Admitting(Recovering):
             self._refuse_logon(head, terms)
             return
         assert head.number is not None
-        text, reset = "", self._sent_reset
+        text, reset, answers = "", self._sent_reset, False
         expected, number = terms.next_expected, head.number
         if expected is not None and expected > self._logon_number + 1:
             self._refuse_logon(head, self._expects_too_much(self._logon_number + 1, expected))
@@ -210,7 +210,8 @@ class Admitting(Recovering):
         if terms.reset and not self._sent_reset:
             # LGN-20: not covered by the texts; our Logon then counts as the new number 1.
             # What was queued behind it had old numbers: SCH-04 tells that it is dropped.
-            self._reset_both("LGN-20", head, used_out=1)
+            answers = self.config.habits.unasked_reset == "answer"
+            self._reset_both("LGN-20", head, used_out=0 if answers else 1)
             self._logon_number = 1
             reset, text = True, "141=Y was not asked for"
         elif self._sent_reset and not terms.reset:
@@ -234,6 +235,8 @@ class Admitting(Recovering):
         else:
             self._warn_of_number(head, number)
             self._count(_K.ACCEPTED, "LGN-09", head, number + 1, text, state=_S.ACTIVE)
+        if answers:
+            self._send_logon("LGN-20", reset=True, state=_S.ACTIVE)
         self._establish(head, reset=reset, expected=expected)
 
     def _on_refusal(self, message: Message, head: Head) -> None:
@@ -388,6 +391,10 @@ class Admitting(Recovering):
         self._reset_next_logon = True
         self._send_logon("LGN-19", reset=True, state=_S.RESET_SENT)
 
+    def _is_second_logon(self, head: Head) -> bool:
+        """LGN-29: whether a Logon in session is more than a repeat that only counts."""
+        return not head.poss_dup or self.config.habits.second_logon == "close"
+
     def _on_second_logon(self, message: Message, head: Head) -> None:
         terms = self._logon_terms(message, head)
         if isinstance(terms, Terms) and terms.reset:
@@ -422,6 +429,9 @@ class Admitting(Recovering):
             if isinstance(terms, Fault) and terms.rule == "LGN-18"
             else Fault("LGN-29", Answer.LOGOUT, "Logon received while logged on")
         )
+        if self.config.habits.second_logon == "close":
+            self._drop(head, fault.rule, fault.text)
+            return
         self._on_fault(head, fault)
 
     def _on_reset_sent(self, message: Message, head: Head) -> None:

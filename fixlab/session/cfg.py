@@ -23,7 +23,7 @@ from fixlab.session.cfg_keys import SETTLED, is_read, reason_of
 from fixlab.session.profiles import PROFILES, SPEC
 from fixlab.session.schedule import Schedule, day_number, second_of_day
 from fixlab.session.transitions import Role
-from fixlab.wire.tags import ADMIN_TYPES, PASSWORD, REJECT, USERNAME
+from fixlab.wire.tags import ADMIN_TYPES, PASSWORD, REJECT, RESEND_REQUEST, USERNAME
 
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -555,7 +555,7 @@ class _Translator:
     def _without_choice(self, role: Role) -> None:
         """Keys that ask for what fixlab does anyway; another value has no effect."""
         habits = PROFILES.get(self._profile, SPEC)
-        ignores = habits.duplicate_poss_dup_requests == "ignore"
+        ignores = RESEND_REQUEST not in habits.acts_on_repeats
         by_profile = "the profile decides"
         for key, (does, why_not) in {
             **SETTLED,

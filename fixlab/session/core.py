@@ -16,6 +16,7 @@ from fixlab.session.config import SessionConfig
 from fixlab.session.events import Dropped, Event
 from fixlab.session.fastpath import usual_messages
 from fixlab.session.faults import Fault
+from fixlab.session.framing import framer_of
 from fixlab.session.inbound import Head, check_content
 from fixlab.session.lifecycle import NEXT_STATES
 from fixlab.session.liveness import Pulse
@@ -25,7 +26,7 @@ from fixlab.session.transitions import Role, SessionState, Transition, Transitio
 from fixlab.session.validation import check_dictionary, check_supported
 from fixlab.stores.base import Store
 from fixlab.stores.memory import MemoryStore
-from fixlab.wire.framer import Framer, framer_kind
+from fixlab.wire.framer import Framer
 from fixlab.wire.message import Message
 from fixlab.wire.tags import ADMIN_TYPES, REJECT, TEST_REQUEST
 
@@ -130,11 +131,7 @@ class Core(ABC):
         self._sent_reset = False  # own Logon of this connection carried 141=Y
 
     def _new_framer(self) -> Framer:
-        config = self.config
-        kind = framer_kind(
-            check_length=config.check_length_and_checksum, check_checksum=config.check_checksum
-        )
-        return kind(config.message_bytes_max)
+        return framer_of(self.config)(self.config.message_bytes_max)
 
     def _date_store(self) -> None:
         """A store that was never used begins now; its age decides about a schedule's resets."""

@@ -23,6 +23,7 @@ class Fault(NamedTuple):
     reason: int | None = None  # SessionRejectReason(373)
     ref_tag: int | None = None  # RefTagID(371)
     business: int | None = None  # BusinessRejectReason(380): not a Reject(3) is due (REJ-23)
+    count_tag: int | None = None  # REJ-13: what counts the entries of the group
 
 
 # REJ-15: the session is up, and the application cannot process a message.

@@ -202,20 +202,21 @@ def check_poss_dup(
     return None
 
 
-def is_garbled(message: Message, begin_string: str) -> Defect | None:
+def is_garbled(message: Message, config: SessionConfig) -> Defect | None:
     """A defect that makes a whole message garbled: not answered, not counted (FRM-06).
 
     DAT-03: with SecureData(91) of another length than it says, nothing in it can be trusted.
-    FRM-12: so it is with a delimiter within a value, until FIX.4.3 got a code to reject it.
+    FRM-12: so it is with a delimiter within a value, until FIX.4.3 got a code to reject it;
+    some engines never use that code.
     """
-    old = begin_string in _BEFORE_4_3
-    if not old and SECURE_DATA_LENGTH not in message:
+    cut = config.begin_string in _BEFORE_4_3 or config.habits.delimiter_in_value == "garbled"
+    if not cut and SECURE_DATA_LENGTH not in message:
         return None
     defect = message.defect
     if defect is None:
         return None
     secure = defect.rule == "DAT-03" and defect.tag == SECURE_DATA_LENGTH
-    return defect if secure or (old and defect.rule == "FRM-12") else None
+    return defect if secure or (cut and defect.rule == "FRM-12") else None
 
 
 def check_content(message: Message, head: Head, config: SessionConfig) -> Fault | None:
@@ -274,7 +275,7 @@ def _check_resend_request(message: Message, config: SessionConfig) -> Fault | No
             5,
             BEGIN_SEQ_NO,
         )
-    if end < begin and end not in open_ends(config.begin_string):
+    if is_inverted(begin, end, config) and config.habits.empty_range == "reject":
         return Fault(
             "RSP-07",
             Answer.REJECT,
@@ -283,6 +284,11 @@ def _check_resend_request(message: Message, config: SessionConfig) -> Fault | No
             END_SEQ_NO,
         )
     return None
+
+
+def is_inverted(begin: int, end: int, config: SessionConfig) -> bool:
+    """RSP-07: whether a range of numbers ends before it begins."""
+    return end < begin and end not in open_ends(config.begin_string)
 
 
 def open_ends(begin_string: str) -> tuple[int, ...]:

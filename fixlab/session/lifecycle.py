@@ -88,7 +88,7 @@ def read_logon(message: Message, config: SessionConfig, role: Role) -> Terms | F
     if defect is not None:
         return Fault("LGN-08", Answer.LOGOUT, f"Invalid Logon: {defect.text}")
     fault = (
-        _check_encryption(message)
+        _check_encryption(message, config)
         or _check_version(message, config)
         or _check_test(message, config)
     )
@@ -205,11 +205,11 @@ def _quoted(value: str) -> str:
     return value if _SHORT_NUMBER.fullmatch(value) else "what is no number"
 
 
-def _check_encryption(message: Message) -> Fault | None:
+def _check_encryption(message: Message, config: SessionConfig) -> Fault | None:
     method = message.get(ENCRYPT_METHOD)
     if method is None:
         return _logout(required(ENCRYPT_METHOD, rule="LGN-08"))
-    if method != "0":
+    if method != "0" and config.habits.encrypt_method == "none":
         # TLS-04: secrecy belongs to TLS below; FIX's own encryption is obsolete (REJ-17).
         return Fault(
             "LGN-13",

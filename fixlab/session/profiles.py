@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
+from fixlab.wire.tags import LOGOUT, REJECT, RESEND_REQUEST, TEST_REQUEST
+
 PossDupCheck = Literal["always", "too_low", "never"]
 
 
@@ -36,27 +38,43 @@ class Profile:
     resend_timeout_seconds: float | None = 30.0  # RRQ-06; None: waits for ever
 
     # Habits.
+    # FRM-03, FRM-05, FRM-07: a message ends where its length says, or at the next CheckSum(10).
+    framing: Literal["length", "trailer"] = "length"
     error_logout_texts: Literal["all", "few"] = "all"  # "few": too low and BeginString only
     closes_after_logout: bool = False  # LGO-02: answers a Logout and closes at once
     closes_after_error: bool = False  # LGO-12: closes with its error Logout, waits for nothing
     comp_id_ref_tag: bool = True  # HDR-02: RefTagID(371) in that Reject
     # HDR-09: OrigSendingTime(122) later than SendingTime(52).
     late_original: Literal["reject", "logout"] = "reject"
+    delimiter_in_value: Literal["reject", "garbled"] = "reject"  # FRM-12, REJ-14
     same_gap_fill: Literal["reject", "accept"] = "reject"  # SQR-06: gap fill with 36 = 34
     # RSP-12: what happens to an early ResendRequest once it is answered.
     early_request: Literal["ask", "uncounted", "hold"] = "ask"
+    # RSP-07, RSP-08: a ResendRequest for a range in which nothing can be. "reject" is for one
+    # that ends before it begins; from beyond the last number sent there is nothing to send.
+    empty_range: Literal["reject", "fill", "silence"] = "reject"
+    # REJ-18, LGO-05, LGO-07: what counts as one message, whatever its number; the message that
+    # was due is lost. A Reject with a number too low is still an error.
+    any_number: frozenset[str] = frozenset()
     missing_number: Literal["logout", "close", "drop"] = "logout"  # FRM-09, FRM-10
     bad_logon: Literal["logout", "close"] = (
         "logout"  # LGN-08: answer an invalid Logon, or close
     )
+    second_logon: Literal["logout", "close"] = "logout"  # LGN-29, a repeat (SEQ-14) among them
+    encrypt_method: Literal["none", "any"] = "none"  # LGN-13: others are taken, and answered 0
     heartbeat_answer: Literal["same", "any"] = "same"  # LGN-15: another 108 in the answer
     reset_number: Literal["one", "any"] = "one"  # LGN-18: 34 of a Logon with 141=Y
+    # LGN-20: 141=Y in the answer though nobody asked: taken, or answered by a second Logon.
+    unasked_reset: Literal["take", "answer"] = "take"
     flags_new_session: bool = False  # SCH-06: 141=Y at 1/1 when any reset option is on
     # LGN-22: heeds NextExpectedMsgSeqNum(789) of the peer though it sends none itself.
     heeds_next_expected: bool = False
+    conditional_fields: bool = True  # REJ-16; False leaves it to the application
     sorted_fields: bool = False  # header tags ascending behind 8, 9, 35; body tags ascending
     texts: Literal["own", "quickfix", "quickfixj", "quickfixn"] = "own"  # wording of Text(58)
-    duplicate_poss_dup_requests: Literal["ignore", "answer"] = "ignore"  # SEQ-14
+    # SEQ-14: which messages of the session act though they are flagged as repeats, when their
+    # number is the expected one; a ResendRequest whatever its number.
+    acts_on_repeats: frozenset[str] = frozenset()
 
 
 SPEC = Profile(name="spec")
@@ -72,10 +90,11 @@ _FAMILY = Profile(
     comp_id_ref_tag=False,
     late_original="logout",
     same_gap_fill="accept",
+    encrypt_method="any",
     heartbeat_answer="any",
     flags_new_session=True,
     sorted_fields=True,
-    duplicate_poss_dup_requests="answer",
+    acts_on_repeats=frozenset({RESEND_REQUEST}),
 )
 # And QuickFIX with the .NET port, which follows it more closely than the Java one.
 _CLOSE_FAMILY = replace(
@@ -93,6 +112,15 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
         "quickfix": replace(
             _CLOSE_FAMILY,
             name="quickfix",
+            framing="trailer",
+            delimiter_in_value="garbled",
+            empty_range="fill",
+            any_number=frozenset({REJECT, LOGOUT}),
+            acts_on_repeats=frozenset({TEST_REQUEST, RESEND_REQUEST, LOGOUT}),
+            missing_number="drop",
+            second_logon="close",
+            conditional_fields=False,
+            unasked_reset="answer",
             reset_number="any",
             heeds_next_expected=True,
             texts="quickfix",
@@ -103,9 +131,12 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             test_request_factor=1.5,
             closes_after_error=True,
             early_request="hold",
+            empty_range="fill",
             texts="quickfixj",
         ),
-        "quickfixn": replace(_CLOSE_FAMILY, name="quickfixn", texts="quickfixn"),
+        "quickfixn": replace(
+            _CLOSE_FAMILY, name="quickfixn", empty_range="silence", texts="quickfixn"
+        ),
         "artio": Profile(
             name="artio",
             heartbeat_factor=0.8,

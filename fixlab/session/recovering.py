@@ -5,7 +5,7 @@ from __future__ import annotations
 from fixlab import times
 from fixlab.session.ending import Ending
 from fixlab.session.events import Dropped, GapClosed, GapNoticed
-from fixlab.session.inbound import Head, check_content, to_number
+from fixlab.session.inbound import Head, check_content, is_inverted, to_number
 from fixlab.session.outbound import Replay, resend_request_body
 from fixlab.session.recovery import Held
 from fixlab.session.transitions import SessionState, TransitionKind
@@ -18,6 +18,7 @@ from fixlab.wire.tags import (
     LOGON,
     LOGOUT,
     RESEND_REQUEST,
+    SEQUENCE_RESET,
     TEST_REQ_ID,
     TEST_REQUEST,
     TEXT,
@@ -37,7 +38,7 @@ class Recovering(Ending):
 
     def _on_early(self, message: Message, head: Head, number: int) -> None:
         """SEQ-05, SEQ-06: hold it, ask for what is missing; a ResendRequest is answered."""
-        acts = head.msg_type == RESEND_REQUEST and self._is_answered(head)
+        acts = head.msg_type == RESEND_REQUEST and self._is_acted_on(head)
         fault = check_content(message, head, self.config) if acts else None
         if fault is not None:
             self._on_fault(head, fault)
@@ -66,9 +67,9 @@ class Recovering(Ending):
             self._peer_words = f": {words}" if words else ""
         self._request_missing()
 
-    def _is_answered(self, head: Head) -> bool:
-        """SEQ-14: whether a ResendRequest is acted on, though it may be a retransmission."""
-        return not head.poss_dup or self.config.habits.duplicate_poss_dup_requests == "answer"
+    def _is_acted_on(self, head: Head) -> bool:
+        """SEQ-14: whether a message of the session is acted on, though it may be a repeat."""
+        return not head.poss_dup or head.msg_type in self.config.habits.acts_on_repeats
 
     def _hold(self, message: Message, head: Head, number: int, *, acted: bool) -> None:
         recovery = self._recovery
@@ -243,15 +244,9 @@ class Recovering(Ending):
         begin, end = to_number(message[BEGIN_SEQ_NO]), to_number(message[END_SEQ_NO])
         assert begin is not None, "check_content demands it"
         assert end is not None, "check_content demands it"
-        if begin >= self._next_out:
-            self._note(
-                _K.RESEND_ANSWERED,
-                "RSP-08",
-                head,
-                begin=begin,
-                end=end,
-                text=f"nothing to send: the next number here is {self._next_out}",
-            )
+        inverted = is_inverted(begin, end, self.config)
+        if inverted or begin >= self._next_out:
+            self._answer_empty_range(head, begin, end, inverted=inverted)
             return
         last_begin, last_end, times_asked, counted = self._asked
         if (begin, end) != (last_begin, last_end):
@@ -265,6 +260,19 @@ class Recovering(Ending):
             self._fail("RSP-17", f"{_REPLAYS_MAX} ResendRequests wait for their answer")
             return
         self._start_replay(begin, end, rule)
+
+    def _answer_empty_range(self, head: Head, begin: int, end: int, *, inverted: bool) -> None:
+        """RSP-08: nothing to send. Some engines send a gap fill that goes backwards."""
+        text = f"nothing to send: the next number here is {self._next_out}"
+        if self.config.habits.empty_range == "fill":
+            stop = min(end + 1, self._next_out) if inverted else self._next_out
+            self._data.append(self._compose.gap_fill(begin, stop, self._now))
+            self._sent_at = self._now
+            fill = Head(SEQUENCE_RESET, begin, True, True)
+            self._note(_K.FILL_SENT, "RSP-08", fill, begin=begin, end=stop - 1)
+            text = f"a gap fill to {stop}, as this engine does"
+        rule = "RSP-07" if inverted else "RSP-08"
+        self._note(_K.RESEND_ANSWERED, rule, head, begin=begin, end=end, text=text)
 
     def _start_replay(self, begin: int, end: int, rule: str) -> None:
         replay = Replay.of(

@@ -133,7 +133,7 @@ class Session(Admitting):
                 self._on_garbled(item)
             elif not self._deliver_usual(item.raw or b""):
                 self._step += 1
-                defect = is_garbled(item, self.config.begin_string)
+                defect = is_garbled(item, self.config)
                 if defect is not None:
                     self._on_garbled(Garbled(defect.rule, defect.text, item.raw or b""))
                     continue
@@ -446,19 +446,23 @@ class Session(Admitting):
         # SQR-01: a gap fill is checked like any message, a reset is not.
         if head.msg_type == SEQUENCE_RESET and not head.gap_fill:
             self._on_sequence_reset(message, head)  # SEQ-08: its own number does not count
-        elif head.msg_type == LOGON and not head.poss_dup:
+        elif head.msg_type == LOGON and self._is_second_logon(head):
             self._on_second_logon(message, head)
         elif self._follows:
             self._warn_of_number(head, number)
             self._on_expected(message, head)
             self._settle()
-        elif number < self._next_in:
-            self._on_low(message, head)
-        elif number > self._next_in:
-            self._on_early(message, head, number)  # SEQ-12: flagged as a repeat or not
-        else:
+        elif number == self._next_in:
             self._on_expected(message, head)
             self._settle()
+        elif head.msg_type in self.config.habits.any_number and not (
+            head.msg_type == REJECT and number < self._next_in
+        ):
+            self._on_any_number(message, head)
+        elif number < self._next_in:
+            self._on_low(message, head)
+        else:
+            self._on_early(message, head, number)  # SEQ-12: flagged as a repeat or not
 
     def _on_no_number(self, head: Head, fault: Fault) -> None:
         """FRM-09, FRM-10, or another BeginString(8): as the profile's engine answers it."""
@@ -512,6 +516,17 @@ class Session(Admitting):
         self._note(_K.TOO_LOW, rule, head, text=text)
         self._fail(rule, text)
 
+    def _on_any_number(self, message: Message, head: Head) -> None:
+        """REJ-18, LGO-05, LGO-07 as QuickFIX has it: counted as one, acted on at once."""
+        fault = self._content_fault(message, head)
+        if fault is not None:
+            self._on_fault(head, fault)
+        elif head.msg_type == REJECT:
+            self._on_reject(message, head, self._next_in + 1)
+        else:
+            self._on_logout(message, head, self._next_in + 1)
+        self._settle()
+
     # The expected number ----------------------------------------------------------------
 
     def _on_expected(self, message: Message, head: Head) -> None:
@@ -532,8 +547,7 @@ class Session(Admitting):
             self._events.append(Received(message, number, head.poss_dup))
             return
         text = self._safe(message.get(TEXT) or message.get(TEST_REQ_ID) or "")
-        acts = head.msg_type == RESEND_REQUEST and self._is_answered(head)
-        if head.poss_dup and head.msg_type != REJECT and not acts:
+        if head.msg_type != REJECT and not self._is_acted_on(head):
             # SEQ-14: what it asked for was asked, and answered, the first time.
             self._count(_K.ACCEPTED, "SEQ-14", head, number + 1, "counted, not acted on")
             return
@@ -548,14 +562,22 @@ class Session(Admitting):
             self._count(_K.ACCEPTED, "RSP-01", head, number + 1, "", begin, end)
             self._answer_resend(message, head, "RSP-01")
         elif head.msg_type == REJECT:
-            self._count(_K.ACCEPTED, "REJ-18", head, number + 1, text)
-            refused = to_number(message.get(REF_SEQ_NUM))
-            self._events.append(RejectReceived(message, refused, text))
+            self._on_reject(message, head, number + 1)
         else:
             assert head.msg_type == LOGOUT, "Logon and SequenceReset are handled before"
-            self._count(_K.ACCEPTED, "LGO-02", head, number + 1, text)
-            self._peer_words = f": {text}" if text else ""
-            self._answer_logout()
+            self._on_logout(message, head, number + 1)
+
+    def _on_reject(self, message: Message, head: Head, next_in: int) -> None:
+        text = self._safe(message.get(TEXT) or "")
+        self._count(_K.ACCEPTED, "REJ-18", head, next_in, text)
+        refused = to_number(message.get(REF_SEQ_NUM))
+        self._events.append(RejectReceived(message, refused, text))
+
+    def _on_logout(self, message: Message, head: Head, next_in: int) -> None:
+        text = self._safe(message.get(TEXT) or "")
+        self._count(_K.ACCEPTED, "LGO-02", head, next_in, text)
+        self._peer_words = f": {text}" if text else ""
+        self._answer_logout()
 
     def _on_heartbeat(self, message: Message) -> None:
         test_req_id = message.get(TEST_REQ_ID)

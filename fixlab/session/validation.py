@@ -8,6 +8,10 @@ has come.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
+
+from fixlab.dictionary.checks import Checks
 from fixlab.dictionary.validation import UNSUPPORTED_TYPE, validate
 from fixlab.session.config import SessionConfig
 from fixlab.session.faults import Answer, Fault
@@ -25,7 +29,10 @@ def check_dictionary(message: Message, config: SessionConfig) -> Fault | None:
     """The first rule of the dictionary that `message` breaks (REJ-04 to -16, -22, -23)."""
     if config.dictionary is None or config.validation == "off":
         return None
-    found = validate(message, config.dictionary, config.checks)
+    checks = config.checks
+    if not config.habits.conditional_fields:
+        checks = _without_conditions(checks)
+    found = validate(message, config.dictionary, checks)
     if found is None:
         return None
     return Fault(
@@ -35,7 +42,14 @@ def check_dictionary(message: Message, config: SessionConfig) -> Fault | None:
         found.reason,
         found.ref_tag,
         found.business_reason,
+        found.count_tag,
     )
+
+
+@cache
+def _without_conditions(checks: Checks) -> Checks:
+    """REJ-16: what these engines' applications have to look at themselves."""
+    return replace(checks, conditional_fields=False)
 
 
 def check_supported(head: Head, config: SessionConfig) -> Fault | None:

@@ -36,11 +36,12 @@ _REASONS: Final = {
 # A dictionary gives no code where the version has none; the words need one all the same.
 _CODES: Final = {
     "REJ-04": 0, "REJ-05": 1, "REJ-06": 2, "REJ-07": 4, "REJ-08": 5, "REJ-09": 6,
-    "REJ-10": 14, "REJ-11": 13, "REJ-12": 16, "REJ-13": 16, "HDR-06": 11, "FRM-15": 1,
+    "REJ-10": 14, "REJ-11": 13, "REJ-12": 16, "REJ-13": 15, "HDR-06": 11, "FRM-15": 1,
 }  # fmt: skip
 # BusinessRejectReason(380).
 _BUSINESS: Final = {3: "Unsupported Message Type", 5: "Conditionally Required Field Missing"}
-# REJ-13: the order within a group shows to these engines as a wrong count.
+# REJ-13: the order within a group shows to these engines as a wrong count; QuickFIX then also
+# names what counts (RefTagID of REJ-12), while QuickFIX/J has the code for it.
 _GROUP_ORDER, _GROUP_COUNT = 15, 16
 # QuickFIX/J writes the tag behind what its dictionary found.
 _OF_DICTIONARY: Final = frozenset(_CODES)
@@ -86,8 +87,9 @@ def rejection(fault: Fault, config: SessionConfig) -> Words:
         if old and engine == "quickfix":
             text = text.capitalize()  # its Reject is not worded as its BusinessMessageReject
         return Words(text, None, tag)
-    if code == _GROUP_ORDER:
+    if code == _GROUP_ORDER and engine != "quickfixj":
         code = _GROUP_COUNT
+        tag = fault.count_tag if engine == "quickfix" else tag
     if fault.rule in _NO_TAG[engine]:
         tag = None
     text = _REASONS.get(code, fault.text) if code is not None else fault.text

@@ -112,7 +112,11 @@ class RowChecks(TimeChecks):
                 watch.prompt.add(number)
             watch.originals.pop(number, None)  # a store that failed may give it out again
             return
-        if watch.gap and row.state in (_S.LOGOUT_SENT, _S.LOGOUT_ANSWERED):
+        # LGO-05: who counts a Logout whatever its number does not wait for what is missing.
+        waits = LOGOUT not in end.session.config.habits.any_number
+        if watch.gap and (
+            row.state is _S.LOGOUT_SENT or (waits and row.state is _S.LOGOUT_ANSWERED)
+        ):
             self._fail("sending", end, row, "a Logout with messages missing before it")
         if before is not _S.ACTIVE and row.msg_type not in _MAY_SEND[before]:
             self._fail("sending", end, row, f"{row.msg_type} is not sent in {before}")
@@ -127,6 +131,9 @@ class RowChecks(TimeChecks):
 
     def _on_resent(self, end: Endpoint, watch: Watch, row: Transition) -> None:
         number = row.msg_seq_num
+        if row.rule == "RSP-08" and end.session.config.habits.empty_range == "fill":
+            watch.sent_at = row.time  # of a range with nothing in it; it covers no number
+            return
         if row.kind is _K.FILL_SENT:
             first, last = row.begin_seq_no, row.end_seq_no
         else:
@@ -151,7 +158,7 @@ class RowChecks(TimeChecks):
     def _on_answered(self, end: Endpoint, watch: Watch, row: Transition) -> None:
         begin, stop = row.begin_seq_no, row.end_seq_no
         covered, watch.covered = watch.covered, []
-        if row.rule == "RSP-08":
+        if row.rule in ("RSP-07", "RSP-08"):
             return  # nothing to send
         if begin is None or stop is None or not covered or covered[0][0] != begin:
             self._fail("replays", end, row, f"covered {covered[:3]}")
@@ -184,6 +191,8 @@ class RowChecks(TimeChecks):
         if row.rule == "LGN-20":
             return  # the peer takes a reset for a request: it was counted with the reset
         number = row.next_in_before if row.msg_type == LOGON else row.msg_seq_num
+        if row.msg_type in end.session.config.habits.any_number:
+            number = row.next_in_before  # REJ-18, LGO-05: counted whatever its number
         if row.next_in != row.next_in_before + 1 or number != row.next_in_before:
             self._fail("counters", end, row, "what is accepted is the number due, and counted")
 
@@ -221,10 +230,17 @@ class RowChecks(TimeChecks):
         timed = row.rule in _TIMED and not self._timely
         if row.msg_type == LOGON:
             known = timed or row.rule in _REFUSALS
+            # LGN-20: who answers an unasked 141=Y goes in a circle with who answers that.
+            ends = (end.session.config, peer.session.config)
+            circles = any(each.habits.unasked_reset == "answer" for each in ends)
+            known = known or (row.rule == "LGN-19" and circles)
             known = known or self.refused() or not self.agrees()
         else:
             # LGN-02, LGN-03: the Logon before it was lost.
             known = timed or (row.rule in ("LGN-02", "LGN-03") and peer.loss.lost > 0)
+            # RSP-08: a gap fill that goes backwards, for what was asked for and never sent.
+            fills = peer.session.config.habits.empty_range == "fill"
+            known = known or (row.rule == "SQR-06" and fills)
         if not known:
             self._fail("inbound", end, row, "nothing is wrong with what the peer sends")
 

@@ -204,6 +204,8 @@ class Checkers(DeliveryChecks):
             Fate.WITHHELD: not kept or sender._lost_numbers,
             Fate.PASSED_OVER: broken or sender._lifted or sender._lost_numbers,
             Fate.REJECTED: broken or sender._lost_numbers or not self._timely,
+            # Profiles: this engine counts it whatever its number.
+            Fate.DISPLACED: bool(receiver.session.config.habits.any_number),
             Fate.RESET: True,  # that it was wanted is known from its row
             Fate.FORGOTTEN: sender._lost_numbers,
             Fate.REUSED: sender._lost_numbers or broken or receiver._lost_numbers,

@@ -16,7 +16,7 @@ from fixlab.session.events import Received
 from fixlab.session.session import Session
 from fixlab.session.transitions import Role, Transition, TransitionKind
 from fixlab.wire.message import Message
-from fixlab.wire.tags import ADMIN_TYPES
+from fixlab.wire.tags import ADMIN_TYPES, LOGOUT, REJECT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +37,7 @@ class Fate(StrEnum):
     WITHHELD = "withheld"  # filled over by its sender, which does not resend it
     PASSED_OVER = "passed over"  # by a gap fill or a SequenceReset-Reset that was not due
     REJECTED = "rejected"  # its number was counted, and it was not processed
+    DISPLACED = "displaced"  # a Reject or Logout was counted in its place (REJ-18, LGO-05)
     RESET = "reset"  # its sender started over before it was delivered
     FORGOTTEN = "forgotten"  # its sender's store lost it
     REUSED = "number reused"  # its sender had given its number to another message
@@ -127,6 +128,8 @@ class Ledger:
             if row.msg_type in ADMIN_TYPES:
                 # A session's own message, where an order of that number may be due.
                 self._books[peer.role].taken.add(row.next_in_before)
+                if displaces(row):
+                    book.passed.append(row)
         elif row.kind is _K.FILL_SENT:
             for order in self._within(book, row):
                 order.filled = row
@@ -186,13 +189,24 @@ class Ledger:
             return Verdict(order, Fate.WITHHELD, order.filled)
         for row in self._books[receiver.role].passed:
             first, last = row.begin_seq_no, row.end_seq_no
+            fate = Fate.PASSED_OVER
             if row.kind is _K.REJECTED:
-                first = last = row.msg_seq_num
+                first, last, fate = row.msg_seq_num, row.msg_seq_num, Fate.REJECTED
+            elif row.kind is _K.ACCEPTED:
+                first, last, fate = row.next_in_before, row.next_in_before, Fate.DISPLACED
             if first is not None and last is not None and first <= order.number <= last:
-                fate = Fate.REJECTED if row.kind is _K.REJECTED else Fate.PASSED_OVER
                 return Verdict(order, fate, row)
         reused = order.stale or order.number in self._books[sender.role].taken
         return Verdict(order, Fate.REUSED if reused else Fate.UNKNOWN)
+
+
+def displaces(row: Transition) -> bool:
+    """Whether a message was counted in the place of another one, which is lost by it."""
+    return (
+        row.kind is _K.ACCEPTED
+        and row.msg_type in (REJECT, LOGOUT)
+        and row.msg_seq_num != row.next_in_before
+    )
 
 
 def to_frame(verdicts: list[Verdict], names: dict[Role, str]) -> pd.DataFrame:

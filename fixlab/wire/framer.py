@@ -16,7 +16,7 @@ from fixlab.wire.message import Message, checksum
 # FRM-01, FRM-02: BeginString, BodyLength and MsgType, in this order and of this form. In a
 # broken stretch the same pattern finds the next start; nothing shorter would do, since a value
 # such as "58=x" contains an "8=" as well.
-_START = re.compile(rb"8=(?:FIX|FIXT)\.[0-9]\.[0-9]\x019=([0-9]{1,10})\x0135=")
+START = re.compile(rb"8=(?:FIX|FIXT)\.[0-9]\.[0-9]\x019=([0-9]{1,10})\x0135=")
 _START_BYTES_MAX = 30
 _PARTS = rb"8 = F I X T? \. [0-9] \. [0-9] \x01 9 = [0-9] [0-9]{0,9} \x01 3 5 =".split()
 # Any beginning of a start: each part, and optionally what comes behind it.
@@ -85,7 +85,7 @@ class Framer:
             self._waiting.clear()
         found: list[Message | Garbled] = []
         position, end = 0, len(data)
-        start_of = _START.match
+        start_of = START.match
         while position < end:
             start = start_of(data, position)
             if start is None:
@@ -125,9 +125,9 @@ class Framer:
             self._need = 0
             return 0
         if not self._skipping:
-            found.append(_no_start(chunk))
+            found.append(no_start(chunk))
             self._skipping = True
-        following = _START.search(data, position + 1)
+        following = START.search(data, position + 1)
         if following is not None:
             return following.start() - position
         # A start may be cut by the end of what has come: keep the longest tail that fits one.
@@ -207,7 +207,7 @@ class LooseFramer(Framer):
         found: list[Message | Garbled] = []
         position = 0
         while position < len(data):
-            start = _START.match(data, position)
+            start = START.match(data, position)
             if start is None:
                 step = self._unstarted(data, position, found)
             else:
@@ -280,17 +280,20 @@ def framer_kind(*, check_length: bool, check_checksum: bool) -> type[Framer]:
     return Framer if check_checksum else UnsummedFramer
 
 
-def _no_start(chunk: bytes) -> Garbled:
+def stray(first: int) -> Garbled:
+    """FRM-07: bytes that are no FIX at all, by the first of them."""
+    hint = {0x16: ", as a TLS handshake has", 0x47: ", as HTTP's GET has"}.get(first, "")
+    return Garbled("FRM-07", f"bytes that start no message (first byte 0x{first:02x}{hint})")
+
+
+def no_start(chunk: bytes) -> Garbled:
     """Which rule the first bytes break; the same answer for every split of the stream."""
     # The first byte that cannot belong to a start decides; what comes behind it does not.
     good = 0
     while good < len(chunk) and _PREFIX.fullmatch(chunk[: good + 1]):
         good += 1
     if good < 2:
-        hint = {0x16: ", as a TLS handshake has", 0x47: ", as HTTP's GET has"}.get(chunk[0], "")
-        return Garbled(
-            "FRM-07", f"bytes that start no message (first byte 0x{chunk[0]:02x}{hint})"
-        )
+        return stray(chunk[0])
     soh = chunk.find(b"\x01", 0, good)
     if soh < 0:
         return Garbled("FRM-02", "BeginString(8) is not of the form FIX.n.m or FIXT.n.m")

@@ -93,20 +93,7 @@ def test_every_case_of_either_role_is_there() -> None:
 
 # Where the profile that is named after it is not QuickFIX 1.16 as it comes: case and rule.
 PROFILE_PARTS = {
-    "3c": "FRM-06",  # bytes of a cut message: QuickFIX loses the next one with them
-    "3e": "FRM-05",  # a checksum of two digits is taken
-    "10e": "SQR-06",  # and then the number of the Reject is not used
-    "14j": "REJ-13",  # 371 is the group's count
-    "14k": "REJ-14",  # garbled, not rejected
-    "14m": "REJ-16",  # left to the application
-    "17b": "LGN-13",  # the Logon is answered with 98=0
-    "X-03": "RSP-08",  # a gap fill from a number that was never sent
-    "X-04": "RSP-07",  # and one that goes backwards
-    "X-05": "FRM-09",  # the message is passed over
-    "X-07": "LGO-05",  # the Logout is answered at once
-    "X-12": "LGN-29",  # closed without a Logout
     "X-24": "LGN-28",  # a silent connection stays
-    "X-27": "SEQ-06",  # no ResendRequest
 }
 
 

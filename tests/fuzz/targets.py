@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fixlab.wire.framer import Framer, LooseFramer
+from fixlab.wire.trailer_framer import TrailerFramer
 from tests.fuzz.file_targets import LogTarget, StoreTarget
 from tests.fuzz.fuzzing import Target
 from tests.fuzz.session_target import SessionTarget
@@ -25,6 +26,7 @@ class Entry(NamedTuple):
 TARGETS: Mapping[str, Entry] = {
     "framer": Entry(lambda _: FramerTarget(Framer, "framer"), 20),
     "loose_framer": Entry(lambda _: FramerTarget(LooseFramer, "loose_framer"), 10),
+    "trailer_framer": Entry(lambda _: FramerTarget(TrailerFramer, "trailer_framer"), 10),
     "session": Entry(lambda _: SessionTarget(), 35),
     "explain": Entry(lambda _: MessageTarget(), 6),
     "redact": Entry(lambda _: RedactTarget(), 8),

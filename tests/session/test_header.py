@@ -140,7 +140,7 @@ def test_hdr_09_some_engines_end_the_session_over_it() -> None:
     [
         ("spec", "REJECTED", 1, SessionState.CLOSING),
         ("artio", "REJECTED", 1, SessionState.CLOSING),
-        ("quickfix", "REJECTED", 0, SessionState.DISCONNECTED),
+        ("quickfix", "IGNORED", 0, SessionState.ACTIVE),
         ("quickfixn", "REJECTED", 0, SessionState.DISCONNECTED),
         ("quickfixj", "REJECTED", 1, SessionState.DISCONNECTED),
     ],
@@ -272,10 +272,30 @@ def test_frm_12_a_delimiter_in_a_value_is_answered_where_it_is_garbled() -> None
     assert made.counters == (3, 3)
 
 
+def test_frm_12_rej_14_a_delimiter_in_a_value_is_garbled_to_quickfix() -> None:
+    made = bench(profile="quickfix")
+    made.receive("35=D|34=2|58=a|b|")
+    assert made.rows == ["GARBLED FRM-12"]
+    assert made.counters == (2, 2)
+    made.receive("35=D|34=2|58=a|")
+    assert made.delivered == [2]
+
+
 @pytest.mark.parametrize("off", ["check_checksum", "check_length_and_checksum"])
 def test_frm_04_who_does_not_look_at_the_sum_rejects_nothing_for_it(off: str) -> None:
     with pytest.raises(ConfigError, match=f"reject_garbled needs {off}=True, found False"):
         config(reject_garbled=True, **{off: False})
+
+
+def test_frm_06_frm_07_quickfix_loses_the_message_behind_one_that_was_cut_off() -> None:
+    cut = b"8=FIX.4.4\x019=20\x0135=1\x0134=2\x01112=trunc\x01"
+    for profile, delivered in (("spec", [2]), ("quickfix", [])):
+        made = bench(profile=profile)
+        made.receive_bytes(cut)
+        made.receive_bytes(wire("35=D|34=2|11=A|"))
+        assert made.delivered == delivered
+    made.receive("35=D|34=2|11=A|")  # as if nothing had been there
+    assert made.delivered == [2]
 
 
 # Times by version ---------------------------------------------------------------------------

@@ -382,6 +382,16 @@ def test_seq_14_flagged_session_messages_are_counted_only(msg_type: str) -> None
     assert got == ["ACCEPTED SEQ-14 3/2"]
 
 
+def test_seq_14_quickfix_acts_on_flagged_messages_with_the_expected_number() -> None:
+    made = bench(profile="quickfix")
+    made.receive(f"35=1|34=2|{AGAIN}112=T|")
+    assert made.sent == ["35=0|34=2|112=T|"]
+    assert made.receive(f"35=1|34=2|{AGAIN}112=T|") == ["DUPLICATE SEQ-04 3/3"]
+    made.receive(f"35=5|34=3|{AGAIN}")
+    assert made.sent == ["35=5|34=3|"]
+    assert made.counters == (4, 4)
+
+
 def test_seq_15_skipped_numbers_are_used_up_and_gap_filled() -> None:
     made = bench()
     assert made.skip(3) == ["SKIPPED SEQ-15 2/5"]
@@ -446,6 +456,33 @@ def test_rej_18_a_reject_is_counted_and_told(role: Role) -> None:
         "ACCEPTED REJ-18 3/2",
         "! RejectReceived 1 bad",
     ]
+
+
+@pytest.mark.parametrize("flags", ["", AGAIN])
+def test_rej_18_quickfix_counts_a_reject_whose_number_is_too_high_as_one(flags: str) -> None:
+    made = bench(profile="quickfix")
+    assert made.receive(f"35=3|34=9|{flags}45=1|58=bad|") == [
+        "ACCEPTED REJ-18 3/2",
+        "! RejectReceived 1 bad",
+    ]
+    made.receive("35=D|34=2|")  # which it never got
+    assert made.sent == ["35=5|34=2|58=MsgSeqNum too low, expecting 3 but received 2|"]
+
+
+def test_rej_18_quickfix_checks_that_the_number_of_a_reject_is_not_too_low() -> None:
+    made = bench(profile="quickfix")
+    assert made.receive(f"35=3|34=1|{AGAIN}45=1|") == ["DUPLICATE SEQ-04 2/2"]
+    made.receive("35=3|34=1|45=1|")
+    assert made.rows[0] == "TOO_LOW SEQ-03"
+
+
+@pytest.mark.parametrize("flags", ["", AGAIN])
+def test_rej_18_a_message_held_behind_such_a_reject_is_released(flags: str) -> None:
+    made = bench(profile="quickfix")
+    made.receive("35=D|34=3|", f"35=3|34=9|{flags}45=1|")
+    assert made.delivered == [3]
+    assert made.counters == (4, 3)
+    assert made.session.gap is None
 
 
 @pytest.mark.parametrize("text", ["45=1|58=|", "x|", "43=Y|", "43=Q|"])

@@ -206,6 +206,16 @@ def test_lgn_13_tls_04_encryption_is_rejected_then_logged_out(role: Role, method
     assert [s[:5] for s in made.sent] == ["35=3|", "35=5|"]
 
 
+@pytest.mark.parametrize("profile", ["quickfix", "quickfixj", "quickfixn"])
+def test_lgn_13_engines_that_do_not_heed_the_encryption_asked_for(profile: str) -> None:
+    made = waiting(ACCEPTOR, profile=profile)
+    assert "> 35=A|34=1|98=0|108=30|" in made.receive("35=A|34=1|98=1|108=30|")
+    assert made.state is SessionState.ACTIVE
+    made = waiting(INITIATOR, profile=profile)
+    made.receive("35=A|34=1|98=1|108=30|")
+    assert made.state is SessionState.ACTIVE
+
+
 def test_lgn_14_an_acceptor_adopts_the_interval_it_is_given() -> None:
     made = waiting(ACCEPTOR, heartbeat_seconds=30)
     assert "> 35=A|34=1|98=0|108=7|" in made.receive("35=A|34=1|98=0|108=7|")
@@ -289,6 +299,24 @@ def test_lgn_29_a_second_logon_without_a_reset_ends_the_session(role: Role) -> N
         "SENT LGN-29 2/3 -> CLOSING",
         "> 35=5|34=2|58=Logon received while logged on|",
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "35=A|34=2|98=0|108=30|",
+        "35=A|34=9|98=0|108=30|",
+        "35=A|34=1|98=0|108=30|",
+        f"35=A|34=2|43=Y|122={T0}|98=0|108=30|",
+    ],
+)
+def test_lgn_29_quickfix_closes_over_a_second_logon_without_a_word(text: str) -> None:
+    made = bench(profile="quickfix")
+    made.receive(text)
+    assert made.rows == ["REJECTED LGN-29", "STATE LGN-29"]
+    assert made.sent == []
+    assert made.state is SessionState.DISCONNECTED
+    assert made.counters == (2, 2)  # the number did not count
 
 
 # Resets ---------------------------------------------
@@ -516,6 +544,21 @@ def test_lgn_20_an_answer_with_a_reset_that_was_not_asked_for() -> None:
         "! Established 30 reset",
     ]
     assert made.send()[0] == "SENT SEQ-01 2/3"
+
+
+def test_lgn_20_quickfix_answers_it_with_a_logon_of_its_own() -> None:
+    made = waiting(INITIATOR, profile="quickfix", next_in=9, next_out=9)
+    assert made.receive("35=A|34=1|98=0|108=30|141=Y|") == [
+        "RESET_BOTH LGN-20 1/1",
+        "ACCEPTED LGN-09 2/1 -> ACTIVE",
+        "SENT LGN-20 2/2",
+        "> 35=A|34=1|98=0|108=30|141=Y|",
+        "! Established 30 reset",
+    ]
+    assert made.send()[0] == "SENT SEQ-01 2/3"
+    asked = waiting(INITIATOR, profile="quickfix", reset_on_logon=True)
+    asked.receive("35=A|34=1|98=0|108=30|141=Y|")
+    assert asked.sent == []  # it has asked for the reset
 
 
 # Sending before the session is up ---------------------------------------------
@@ -949,7 +992,7 @@ def test_lgn_27_a_new_password_reaches_the_application_and_nothing_else() -> Non
     ("text", "rule"),
     [
         ("35=A|34=1|98=0|", "LGN-08"),
-        ("35=A|34=1|98=9|108=30|", "LGN-13"),
+        ("35=A|34=1|108=30|", "LGN-08"),
         ("35=A|34=1|52=20260105-08:00:00|98=0|108=30|", "HDR-04"),
     ],
 )

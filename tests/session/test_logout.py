@@ -299,13 +299,26 @@ def test_lgo_02_engines_that_answer_a_logout_and_close_at_once(
 
 
 def test_lgo_05_who_closes_after_the_answer_does_so_when_the_gap_is_closed() -> None:
-    made = bench(profile="quickfix")
+    made = bench(profile="quickfixj")
     made.receive("35=5|34=4|58=bye|")
     assert made.session.state is _S.ACTIVE
     made.receive("35=4|34=2|43=Y|123=Y|36=5|")
     assert made.rows[-2:] == ["SENT LGO-02", "STATE LGO-02"]
     assert made.state is _S.DISCONNECTED
     assert made.counters == (5, 4)
+
+
+@pytest.mark.parametrize("number", [1, 4])
+@pytest.mark.parametrize("flags", ["", f"43=Y|122={T0}|"])
+def test_lgo_05_lgo_07_quickfix_answers_a_logout_whatever_its_number(
+    number: int, flags: str
+) -> None:
+    made = bench(profile="quickfix")
+    made.receive(f"35=5|34={number}|{flags}58=bye|")
+    assert made.rows == ["ACCEPTED LGO-02", "SENT LGO-02", "STATE LGO-02"]
+    assert made.sent == ["35=5|34=2|"]
+    assert made.events == ["Ended LGO-02 clean"]
+    assert made.counters == (3, 3)  # one more, whatever the number
 
 
 def test_lgo_12_engines_that_close_with_their_error_logout() -> None:
@@ -332,7 +345,7 @@ def test_lgo_12_some_engines_say_why_only_for_a_few_errors(
     few = bench(profile="artio")  # all of them
     few.receive(text)
     assert any("58=" in sent for sent in few.sent)
-    made = bench(profile="quickfix")
+    made = bench(profile="quickfixn")
     made.receive(text)
     assert made.rows[-1] == f"SENT {rule}"
     assert ("58=" in made.sent[-1]) is said

@@ -307,6 +307,30 @@ def test_rsp_08_a_range_beyond_the_last_number_has_no_answer() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        ("7=50|16=0|", "34=50|43=Y|122=20260105-09:00:00.000|36=5|123=Y|"),
+        ("7=5|16=9|", "34=5|43=Y|122=20260105-09:00:00.000|36=5|123=Y|"),
+        ("7=4|16=2|", "34=4|43=Y|122=20260105-09:00:00.000|36=3|123=Y|"),
+        ("7=9|16=8|", "34=9|43=Y|122=20260105-09:00:00.000|36=5|123=Y|"),
+    ],
+)
+def test_rsp_07_rsp_08_what_engines_answer_where_there_is_nothing_to_send(
+    asked: str, answered: str
+) -> None:
+    by_profile = {"quickfix": [answered], "quickfixj": [answered], "quickfixn": []}
+    for profile, sent in by_profile.items():
+        made = bench(profile=profile, next_out=4)  # the Logon is 4
+        made.receive(f"35=2|34=2|{asked}")
+        assert made.sent == [f"35=4|{text}" for text in sent]
+        assert made.rows[0] == "ACCEPTED RSP-01"
+        assert made.counters == (3, 5)
+        # And for an early request, which is answered all the same.
+        made.receive(f"35=2|34=9|{asked}")
+        assert made.sent == [f"35=4|{text}" for text in sent]
+
+
 def test_rsp_09_an_application_message_is_resent_not_gap_filled() -> None:
     assert asked(sender("D"), 2, 2) == ["2"]
 

@@ -134,6 +134,14 @@ def test_rej_16_rej_23_what_only_business_can_tell_gets_a_business_message_rejec
     assert made.counters == (3, 3)
 
 
+def test_rej_16_quickfix_leaves_it_to_its_application() -> None:
+    made = strict(profile="quickfix")
+    made.receive(f"35=D|34=2|{order('', t40='2')}")
+    assert made.delivered == [2]
+    made.receive(f"35=D|34=3|{order('', t54='Z')}")  # all else is looked at
+    assert made.rows[0] == "REJECTED REJ-08"
+
+
 @pytest.mark.parametrize("begin_string", VERSIONS)
 @pytest.mark.parametrize("with_dictionary", [False, True])
 def test_hdr_07_rej_23_a_known_type_that_is_not_handled_is_refused(
