@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from fixlab import frames, redact
+from fixlab.conformance import tints
 from fixlab.conformance._run import arun, run
 from fixlab.conformance.alignment import Pair, align, fields_of, parting
 from fixlab.conformance.model import Case, CaseResult, Entry, Verdict
@@ -220,7 +221,7 @@ class Comparison:
         left = 'style="text-align:left"'
         heads = "".join(f"<th {left}>{redact.escape(str(name))}</th>" for name in self.table)
         rows = "".join(
-            "<tr>" + "".join(f"<td {left}>{_cell(value)}</td>" for value in row) + "</tr>"
+            "<tr>" + "".join(map(_cell, row)) + "</tr>"
             for row in self.table.itertuples(index=False)
         )
         return (
@@ -243,4 +244,5 @@ def _played(result: CaseResult, case: Case) -> tuple[Entry, ...]:
 
 
 def _cell(value: object) -> str:
-    return "" if value != value else redact.escape(str(value))
+    text = "" if value != value else str(value)
+    return tints.cell(redact.escape(text), text)

@@ -26,6 +26,7 @@ from fixlab.wire.message import Message
 from fixlab.wire.tags import LOGON
 
 _ACK_MARGIN_SECONDS = 2.0  # for a counterparty that waits the whole LogoutAckThreshold
+_AFTERMATH_SECONDS = 0.2  # so long the runner listens on after a line that did not hold
 
 Play = Generator[Action, Turn, CaseResult]
 
@@ -95,6 +96,9 @@ class Player(Talking):
         else:
             result = self._verdict()
         try:
+            if result.verdict is Verdict.FAIL:
+                # What it sends next belongs to what it did, in whichever segment it comes.
+                yield from self._pause(_AFTERMATH_SECONDS)
             yield from self._goodbye()
         except MissedError:
             pass  # a flood to the very end; the verdict stands

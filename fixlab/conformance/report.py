@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from fixlab import frames, redact
+from fixlab.conformance import tints
 from fixlab.conformance.model import Case, CaseResult, Entry, Verdict
 from fixlab.errors import ConfigError, LogFormatError
 from fixlab.journal import Journal
@@ -125,12 +126,15 @@ class Report:
 
     def _html_row(self, result: CaseResult) -> str:
         case = self._cases[result.ref]
-        cells = (
-            *(result.ref, case.title, case.level.value, result.verdict.value),
-            *(result.rule, result.expected, result.found),
+        verdict = result.verdict.value
+        told = (
+            *((result.ref, ""), (case.title, ""), (case.level.value, ""), (verdict, verdict)),
+            *((result.rule, ""), (result.expected, ""), (result.found, "")),
         )
-        shown = [redact.escape(redact.mask(cell[:_CELL_MAX])) for cell in cells]
-        row = "".join(f'<td style="text-align:left">{cell}</td>' for cell in shown)
+        row = "".join(
+            tints.cell(redact.escape(redact.mask(text[:_CELL_MAX])), tint)
+            for text, tint in told
+        )
         return f"<tr>{row}</tr>"
 
     def to_html(

@@ -8,6 +8,7 @@ from itertools import zip_longest
 from textwrap import wrap
 
 from fixlab import facts, redact
+from fixlab.conformance import tints
 from fixlab.conformance.alignment import Pair, fields_of, parting
 from fixlab.conformance.model import CaseResult, Entry
 
@@ -99,13 +100,12 @@ def message_name(msg_type: str, begin_string: str) -> str | None:
     return facts.message_name(msg_type, known)
 
 
-# Seen in light and in dark: only weights, and a tint that lets any background through.
 _CELL = "text-align:left;vertical-align:top;font-family:monospace;overflow-wrap:anywhere"
 _STYLES = {
     "=": "",
     "~": "",
     "≠": "font-weight:bold",
-    "»": "font-weight:bold;background:#e8a0004d",
+    "»": tints.DIFFERS,
 }
 
 

@@ -35,10 +35,13 @@ def _written(
 
 
 def _count(fields: Fields, scope: Scope) -> None:
-    """Whatever has no flag of a repeat moves the runner's next number on."""
+    """Whatever uses up a new number moves the runner's next one on.
+
+    A repeat of an old number does not; what is only flagged as a repeat does (case 2g).
+    """
     first = dict(fields[::-1])
     number, new = to_int(first.get(34)), to_int(first.get(36))
-    if first.get(43) == "Y" or number is None:
+    if number is None or (first.get(43) == "Y" and number != scope.next_out):
         return
     scope.next_out = new if first[35] == "4" and new is not None else number + 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from functools import cache
 
 import pytest
@@ -198,6 +199,13 @@ def test_no_wire_text_is_obeyed_and_no_secret_shown() -> None:
         assert "<img" not in text
         assert "<b>one" not in text
     assert "hunter2" not in comparison.differences.to_string()
+
+
+def test_in_a_notebook_what_failed_stands_out() -> None:
+    one = Report([samples.result("2g", Verdict.PASS)], samples.CASES)
+    other = Report([samples.result("2g", Verdict.FAIL)], samples.CASES)
+    html = Comparison({"one": one, "other": other})._repr_html_()
+    assert re.findall(r'<td style="text-align:left;[^"]+">(\w+)<', html) == ["FAIL"]
 
 
 def test_how_the_runner_takes_leave_is_no_part_of_a_case() -> None:

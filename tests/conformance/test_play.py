@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from fixlab.conformance import Verdict
+from fixlab.conformance.actions import Arrived, Turn, Wait, Write
 from fixlab.conformance.agreeing import Agreement
+from fixlab.conformance.play import Player
 from fixlab.session.transitions import Role
 from tests.conformance.sut import Puppet, against, case_of, scope_of, wire
 
@@ -53,6 +55,30 @@ def test_the_first_line_that_fails_is_named_with_its_rule() -> None:
         "35=0|112=a",
         "Heartbeat(0) 34=2: 112 is x, expected a",
     )
+
+
+class Slow(Puppet):
+    """Sends a ResendRequest 50 ms behind its answer to a TestRequest."""
+
+    _late = b""
+
+    def _perform(self, action: Any) -> Turn:
+        if isinstance(action, Write) and b"\x0135=1\x01" in b"".join(action.pieces):
+            self._late = wire("35=2|34=3|7=1|16=0|")
+        elif isinstance(action, Wait) and action.until > self.now and self._late:
+            self.now += 50_000_000
+            self._events.append(Arrived(1, self.now, self._late))
+            self._late = b""
+        return super()._perform(action)
+
+
+def test_after_a_failure_the_runner_listens_on_before_it_leaves() -> None:
+    case = case_of(f"{TEST}< 35=0|112=a")
+    puppet = Slow(answering("35=0|34=2|112=x|"))
+    found = puppet.drive(Player(case, scope_of(case, Role.ACCEPTOR)).play())
+    assert found.verdict is Verdict.FAIL
+    told = [(e.direction, e.text.split("|")[2]) for e in found.transcript[-3:]]
+    assert told == [("<", "35=0"), ("<", "35=2"), (">", "35=5")]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A report: a frame, transcripts, and a file that a later run goes on from."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +74,11 @@ def test_everything_off_the_wire_is_escaped_and_masked() -> None:
     assert "<script>" not in shown
     assert "hunter2" not in shown
     assert "&lt;script&gt;" in shown
+
+
+def test_in_a_notebook_what_did_not_pass_stands_out(report: Report) -> None:
+    marked = re.findall(r'style="text-align:left;[^"]+">(\w+)<', report._repr_html_())
+    assert marked == ["FAIL", "SKIP", "FAIL"]
 
 
 def test_a_report_comes_back_from_its_file(report: Report, tmp_path: Path) -> None:

@@ -51,6 +51,15 @@ def test_without_a_number_the_next_one_is_taken() -> None:
     assert where.next_out == 20
 
 
+def test_a_new_number_is_used_up_whether_flagged_as_a_repeat_or_not() -> None:
+    where = scope()
+    written("35=D|34=1|43=Y", where)  # case 2g: a repeat that never was a first time
+    assert where.next_out == 2
+    written("35=D|34=1|43=Y", where)
+    written("35=D|34=5|43=Y", where)
+    assert where.next_out == 2
+
+
 @pytest.mark.parametrize(
     "text", ["35=0", "35=D|$order", "35=H|$body", "35=1|112=a {order:asis}"]
 )
