@@ -7,13 +7,14 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from fixlab.logs._words import Bytes, Ints, Words, first_bytes, word_at
+from fixlab.logs._words import Bools, Bytes, Ints, Words, first_bytes, word_at
 
 Codes = npt.NDArray[np.int32]
 
 NAMES_MAX = 1 << 16  # distinct texts kept: a peer may make up any number of CompIDs
 OVERFLOW = b"\xe2\x80\xa6"  # stands for all further ones
 _SLOTS = 1 << 12
+_TRIES = 16  # new texts in a block that are learned for all its rows at once
 _WORDS = 8  # texts of up to 64 bytes are looked up together, others one by one
 _U = np.uint64
 _MIX = tuple(
@@ -37,6 +38,7 @@ class Names:
         self._clean = clean  # what is kept of a text
         self._slot_words = np.zeros((_WORDS, _SLOTS), np.uint64)
         self._slot_code = np.zeros(_SLOTS, np.int32)  # 0 is a free one
+        self._longest = 0  # bytes of a text in a slot
 
     def code(self, text: bytes) -> int:
         """The code of one text."""
@@ -62,36 +64,52 @@ class Names:
         if len(at) == 0:
             return np.empty(0, np.int32)
         keys, slot = _keys(words, at, length)
-        found = self._slot_code[slot]
-        same = found > 0
-        for row, key in enumerate(keys):
-            same &= self._slot_words[row, slot] == key
-        for row in range(len(keys), _WORDS):
-            if self._slot_words[row].any():
-                same &= self._slot_words[row, slot] == 0
+        found, same = self._looked_up(keys, slot)
         empty = length <= 0
         found[empty] = 0
-        for i in np.flatnonzero(~(same | empty)):
-            found[i] = self._learn(data, keys, int(slot[i]), i, at[i], length[i])
+        missed = np.flatnonzero(~(same | empty))
+        for _ in range(_TRIES):
+            if len(missed) == 0:
+                return found
+            # One that is new is likely the text of many rows.
+            self._learn(data, keys, slot, missed[0], at, length)
+            codes, same = self._looked_up([key[missed] for key in keys], slot[missed])
+            found[missed[same]] = codes[same]
+            missed = missed[~same]
+        for i in missed:
+            found[i] = self._learn(data, keys, slot, i, at, length)
         return found
+
+    def _looked_up(self, keys: list[Words], slot: Ints) -> tuple[Codes, Bools]:
+        """The codes in the slots, and whether they are those of the texts."""
+        found = self._slot_code[slot]
+        same = found > 0
+        for place, key in enumerate(keys):
+            same &= self._slot_words[place][slot] == key
+        for place in range(len(keys), _WORDS):
+            if self._longest > 8 * place:
+                same &= self._slot_words[place][slot] == 0
+        return found, same
 
     def _learn(
         self,
         data: Bytes,
         keys: list[Words],
-        slot: int,
+        slots: Ints,
         row: np.intp,
-        at: np.int64,
-        length: np.int64,
+        at: Ints,
+        length: Ints,
     ) -> int:
-        text = data[at : at + length].tobytes()
+        """The code of one text, which is looked up in its slot from now on if that is free."""
+        size, slot = int(length[row]), int(slots[row])
+        text = data[at[row] : at[row] + size].tobytes()
         code = self.code(text)
         # A text with NUL at its end has the same words as one without.
-        plain = length <= 8 * _WORDS and text[-1] != 0 and code > 0
-        if plain and self._slot_code[slot] == 0:
+        if self._slot_code[slot] == 0 and code > 0 and size <= 8 * _WORDS and text[-1] != 0:
             self._slot_code[slot] = code
+            self._longest = max(self._longest, size)
             for place, key in enumerate(keys):
-                self._slot_words[place, slot] = key[row]
+                self._slot_words[place][slot] = key[row]
         return code
 
 

@@ -33,19 +33,22 @@ from fixlab.logs._columns import (
 )
 from fixlab.logs._fields import DATA, NO_FIELD, OTHER, FieldTable
 from fixlab.logs._names import Names
+from fixlab.logs._pieces import Pieces
 from fixlab.logs._prefixes import Prefixes
-from fixlab.logs._records import RECORD_MAX, Reader, Record, Tally
+from fixlab.logs._records import QUOTED_MAX, RECORD_MAX, Reader, Record, Tally
 from fixlab.logs._style import START_BYTES_MAX, Style
 from fixlab.logs._words import Bytes, Ints, Words, numbers_at, times_at, word_at
 
 Bools = npt.NDArray[np.bool_]
 
 FRONT = 16  # bytes before the text in a buffer: words may begin there
-_SLACK = 64  # a message this near to the largest one is left to the exact reader
+_SLACK = 64  # longer messages than that are left to the exact reader, and those near to it
 _BEGIN = re.compile(rb"8=FIX")
 _VERSIONS_MAX = 8  # distinct BeginStrings in a block that are taken
+_FIXED = 4  # tags at the beginning of these that stand at fixed places in each message
 _TAGS = (8, 9, 35, 10, 34, 49, 56, 52, *FLAGS, *SPARSE, 122, 112, 58, *PASSWORDS)
 _U = np.uint64
+_NO_ROWS: Rows = np.empty(0, np.int32)
 Reading = Callable[[Bytes, Words, Ints, Ints], Ints]
 
 
@@ -90,6 +93,7 @@ class Scanner:
         self._book = book
         self._tags = tuple(dict.fromkeys(tags))
         self._table = FieldTable(tuple(dict.fromkeys((*_TAGS, *self._tags))))
+        self._pieces = Pieces(style.delimiter, self._table)
         self._reader = Reader(style)
         self._prefixes = Prefixes(style)
         self._width = len(style.delimiter)
@@ -142,15 +146,9 @@ class Scanner:
     # Lines and their pieces ----------------------------------------------------------------
 
     def _lines(self, view: Bytes, words: Words, begin: int, end: int) -> Lines | None:
-        ends, is_line_end = self._delimiters(view, begin, end)
+        starts, ends, is_line_end, code = self._pieces.cut(view, words, begin, end)
         if len(ends) == 0:
             return None
-        starts = np.empty_like(ends)
-        starts[0] = begin
-        starts[1:] = ends[:-1] + 1
-        if self._width > 1:
-            starts[1:][~is_line_end[:-1]] += self._width - 1
-        code = self._table.codes_at(words, starts)
         # Where more than the line's end follows a CheckSum(10), a second message may.
         breaks = is_line_end.copy()
         trailers = np.flatnonzero(code[:-1] == self._table.codes[10])
@@ -167,24 +165,6 @@ class Scanner:
         whole[1:] = ended[:-1]
         stop = ends[last] + np.where(ended, 1, self._width)
         return Lines(starts, ends, code, first, last, starts[first], stop, whole, ended)
-
-    def _delimiters(self, view: Bytes, begin: int, end: int) -> tuple[Ints, Bools]:
-        """Where pieces end, and whether a line does."""
-        text = view[begin:end]
-        delimiter = self._style.delimiter
-        marks = text == delimiter[0]
-        marks |= text == 10
-        ends = np.flatnonzero(marks)
-        ends += begin
-        is_line_end = view[ends] == 10
-        if self._width > 1:
-            good = np.ones(len(ends), np.bool_)
-            for place, byte in enumerate(delimiter[1:], 1):
-                good &= view[ends + place] == byte
-            good &= ends + self._width <= end
-            good |= is_line_end
-            ends, is_line_end = ends[good], is_line_end[good]
-        return ends, is_line_end
 
     # Messages that are right ---------------------------------------------------------------
 
@@ -222,7 +202,7 @@ class Scanner:
         no_digit = (seventh < 0x30) | (seventh > 0x39)
         good &= is_number & np.where(by_line, (rest >= 0) & no_digit, rest == 0)
         stop = end + np.where(by_line, 6, 6 + self._width)
-        good &= stop - start <= RECORD_MAX - _SLACK
+        good &= stop - start <= QUOTED_MAX - _SLACK
         found = Messages(
             *(line, start, end, stop, begin_string, body_length, check_sum.view(np.int64))
         )
@@ -304,6 +284,9 @@ class Scanner:
             row = np.searchsorted(lines.last, pieces)
             text[row[row < count]] = False
         begin, stop = int(lines.begin[0]), int(lines.stop[-1])
+        alone = count + int((found.end - found.start).sum())
+        if alone >= stop - begin:
+            return kept, text  # nothing but messages and the ends of their lines
         if data.count(b"8=FIX", begin, stop) != len(found.line):
             places = [m.start() for m in _BEGIN.finditer(data, begin, stop)]
             row = np.searchsorted(lines.stop, np.array(places, np.int64), "right")
@@ -388,7 +371,7 @@ class Scanner:
             "sending_time": values.dense(52, times_at),
             "sender": values.names(49, book.comp_ids),
             "target": values.names(56, book.comp_ids),
-            "msg_type": values.names(35, book.msg_types),
+            "msg_type": values.msg_types(book.msg_types),
             "flags": values.flags(),
         }
         begin = lines.begin[found.line]
@@ -440,9 +423,11 @@ class _Values:
     ) -> None:
         self._view, self._words, self._lines = view, words, lines
         self._codes, self._count = table.codes, len(found.line)
+        self._third = lines.first.take(found.line) + 2
         pieces = int(lines.last[-1]) + 1
         code = lines.code[:pieces]
-        hits = np.flatnonzero((code != OTHER) & (code < DATA))
+        # All but those that stand at the same place in each message; they wrap around.
+        hits = np.flatnonzero(code - np.uint8(_FIXED + 1) < DATA - _FIXED - 1)
         order = np.argsort(code[hits], kind="stable")
         self._hits = hits[order]
         self._bounds = np.searchsorted(code[self._hits], np.arange(DATA + 1))
@@ -454,13 +439,16 @@ class _Values:
         """Rows with the tag, and where its first value there begins and how long it is."""
         code = self._codes[tag]
         pieces = self._hits[self._bounds[code] : self._bounds[code + 1]]
-        rows = self._row[pieces]
+        if len(pieces) == 0:
+            return _NO_ROWS, pieces, pieces
+        rows = self._row.take(pieces)
         good = rows >= 0
         good[1:] &= rows[1:] != rows[:-1]
         if not good.all():
             rows, pieces = rows[good], pieces[good]
-        at = self._lines.starts[pieces] + len(str(tag)) + 1
-        return rows, at, self._lines.ends[pieces] - at
+        at = self._lines.starts.take(pieces)
+        at += len(str(tag)) + 1
+        return rows, at, self._lines.ends.take(pieces) - at
 
     def dense(self, tag: int, read: Reading) -> Ints:
         """Numbers or times of all rows; `MISSING` where the tag does not occur."""
@@ -481,6 +469,13 @@ class _Values:
         column = np.zeros(self._count, np.int32)
         column[rows] = codes
         return column
+
+    def msg_types(self, names: Names) -> npt.NDArray[np.int32]:
+        """Codes of MsgType(35), the third field of each message."""
+        piece = self._third
+        at = self._lines.starts.take(piece) + 3
+        length = self._lines.ends.take(piece) - at
+        return names.codes_at(self._view, self._words, at, length)
 
     def flags(self) -> npt.NDArray[np.uint8]:
         """Bits of the tags whose value is Y."""

@@ -43,8 +43,11 @@ def word_at(words: Words, at: Ints) -> Words:
     """The 8 bytes at each place, the first one lowest."""
     index = at >> 3
     shift = ((at & 7) << 3).view(np.uint64)
-    low = words[index] >> shift
-    high = words[index + 1] << _U(1)
+    low = words.take(index)
+    low >>= shift
+    index += 1
+    high = words.take(index)
+    high <<= _U(1)
     high <<= shift ^ _U(63)
     low |= high
     return low
