@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fixlab.dictionary import Dictionary, explain
     from fixlab.errors import FixLabError
     from fixlab.journal import Journal
+    from fixlab.logs.read import read_log
     from fixlab.net.acceptor import Acceptor
     from fixlab.net.initiator import Initiator
     from fixlab.rules import RULES
@@ -57,6 +58,7 @@ __all__ = [
     "gaps",
     "panels",
     "plots",
+    "read_log",
     "stores",
 ]
 
@@ -84,6 +86,7 @@ _HOMES = {
     "VirtualClock": "times",
     "explain": "dictionary",
     "gaps": "analysis",
+    "read_log": "logs.read",
 }
 
 

@@ -357,6 +357,75 @@ MESSAGES = Schema(
     ),
 )
 
+LOG_FILES = Schema(
+    name="log_files",
+    title="one row for each file of a log; its bytes are all in one of three places",
+    columns=(
+        Column(name="file", dtype="category", meaning="as in `messages`"),
+        Column(
+            name="bytes", dtype="int64", unit="bytes", meaning="expanded and decoded, in all"
+        ),
+        Column(
+            name="rows", dtype="int64", meaning="messages, and stretches that should be one"
+        ),
+        Column(name="defects", dtype="int64", meaning="rows that are not valid"),
+        Column(name="row_bytes", dtype="int64", unit="bytes", meaning="in these rows"),
+        Column(
+            name="around_bytes",
+            dtype="int64",
+            unit="bytes",
+            meaning="before and behind them in their lines, line ends included",
+        ),
+        Column(
+            name="text_bytes",
+            dtype="int64",
+            unit="bytes",
+            meaning="in lines without a row, such as events",
+        ),
+        Column(name="text_lines", dtype="int64", unit="lines", meaning="how many those are"),
+        Column(
+            name="delimiter", dtype="category", meaning="what its beginning has between fields"
+        ),
+        Column(
+            name="problem",
+            dtype="str",
+            missing='"" when read to its end',
+            meaning="why its bytes end early",
+        ),
+    ),
+)
+
+LOG_SESSIONS = Schema(
+    name="log_sessions",
+    title="one row for each session in a log",
+    columns=(
+        Column(name="session", dtype="category", meaning="as in `messages`"),
+        Column(
+            name="out_messages", dtype="int64", unit="messages", meaning="from who kept the log"
+        ),
+        Column(name="in_messages", dtype="int64", unit="messages", meaning="to who kept it"),
+        Column(
+            name="unknown_messages",
+            dtype="int64",
+            unit="messages",
+            meaning="all of them, when nobody knows who kept it",
+        ),
+        Column(
+            name="direction_from",
+            dtype="category",
+            missing='"" when not known',
+            meaning="how the direction is known, the surest first",
+            categories=DIRECTION_SOURCES,
+        ),
+        Column(
+            name="confidence",
+            dtype="category",
+            meaning="how sure that is",
+            categories=("unknown", "low", "medium", "high", "certain"),
+        ),
+    ),
+)
+
 HOW_CLOSED = ("resent", "gap_filled", "mixed", "reset", "abandoned", "open")
 
 GAPS = Schema(
@@ -739,7 +808,7 @@ STORE_EDIT = Schema(
 SCHEMAS = {
     schema.name: schema
     for schema in (
-        *(TRANSITIONS, MESSAGES, GAPS, FLIGHTS),
+        *(TRANSITIONS, MESSAGES, LOG_FILES, LOG_SESSIONS, GAPS, FLIGHTS),
         *(STORES, STORED, STORE_PROBLEMS, STORE_EDIT),
     )
 }
@@ -841,6 +910,26 @@ def categorical(positions: Any, categories: Sequence[str]) -> pd.Categorical:
     )
 
 
+def renamed(positions: npt.NDArray[Any], texts: Sequence[str]) -> pd.Categorical:
+    """A categorical of the texts that occur, sorted, from positions in texts of any order."""
+    occurs = np.zeros(len(texts), np.bool_)
+    occurs[positions] = True
+    found = sorted({texts[i] for i in np.flatnonzero(occurs).tolist()})
+    place = {text: i for i, text in enumerate(found)}
+    new = np.array([place.get(text, 0) for text in texts], narrowest(len(found)))
+    return categorical(new[positions], found)
+
+
+def narrowest(count: int) -> type[np.signedinteger[Any]]:
+    """The dtype in which pandas keeps positions in `count` categories."""
+    return np.int8 if count < 128 else np.int16 if count < 32_768 else np.int32
+
+
+def narrow(values: npt.NDArray[Any], missing: int, dtype: str) -> Any:
+    """A column of integers that have its width already, `missing` for those that lack."""
+    return IntegerArray(values.astype(_INTEGERS[dtype], copy=False), values == missing)
+
+
 def nanoseconds(frame: pd.DataFrame, name: str) -> npt.NDArray[np.int64]:
     """A column of times as nanoseconds since the epoch; `MISSING` for NaT."""
     return frame[name].to_numpy("datetime64[ns]").view(np.int64)
@@ -867,6 +956,11 @@ def _array(values: Any, column: Column) -> Any:
     if dtype == TIME:
         times = np.asarray(values, dtype=np.int64).view("datetime64[ns]")
         return pd.DatetimeIndex(times).tz_localize("UTC")
+    return array(values, dtype)
+
+
+def array(values: Any, dtype: str) -> Any:
+    """A column of any dtype but a category, from values as `build` takes them."""
     if dtype in _INTEGERS:
         integers = np.asarray(values, dtype=np.int64)
         missing = integers == MISSING

@@ -37,7 +37,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "faults": LAYER_2,
     "sim": LAYER_4,
     "net": LAYER_4,
-    "logs": (*LAYER_0, "wire.tags", "frames"),
+    # A row is decoded on demand: the message in it, and what its fields are called.
+    "logs": (*LAYER_0, "wire", "dictionary", "frames"),
     "analysis": (*LAYER_0, "frames", *VOCABULARY),
     "conformance": (*LAYER_4, "sim", "net", "logs"),
     "sql": (*LAYER_2, "session"),
@@ -68,6 +69,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         ),
         FRAMES,
     ),
+    # What reads captures, URLs and Parquet is loaded when it is asked for.
     "sql": ("sqlalchemy",),
     "plots": (*FRAMES, "matplotlib"),
     "panels": (*FRAMES, "matplotlib", "ipywidgets", "anywidget", "traitlets", "IPython"),

@@ -35,6 +35,7 @@ NAMES = {
     "VirtualClock": "fixlab.times",
     "explain": "fixlab.dictionary",
     "gaps": "fixlab.analysis",
+    "read_log": "fixlab.logs.read",
 }
 PACKAGES = ("panels", "plots", "stores")
 

@@ -110,11 +110,20 @@ class Scanner:
         """
         position = begin
         blocks: list[Block] = []
-        if self._fast and begin < end:
-            position, blocks = self._scan_lines(data, begin, end, base, last)
-        if last or end - position > RECORD_MAX + START_BYTES_MAX or not self._fast:
-            position, records = self._reader.read(data, position, end, last=last, until=end)
+        while position < end:
+            if self._fast:
+                position, more = self._scan_lines(data, position, end, base, last)
+                blocks += more
+            waiting = end - position
+            if waiting <= RECORD_MAX + START_BYTES_MAX and self._fast and not last:
+                break
+            # Only what stands in the way is read one by one, unless nothing else follows.
+            until = position + 1 if self._fast and not last else end
+            before = position
+            position, records = self._reader.read(data, position, end, last=last, until=until)
             blocks.append(self._slow(records, base))
+            if position == before:
+                break
         self.tally.add(self._reader.tally)
         self._reader.tally = Tally()
         filled = [block for block in blocks if len(block)]

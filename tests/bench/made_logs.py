@@ -1,4 +1,4 @@
-"""Seeded logs of any size for the benchmarks: two sides, orders, reports, some admin messages."""
+"""Seeded logs of any size: two sides, orders, reports, some admin messages."""
 
 from __future__ import annotations
 
