@@ -953,14 +953,16 @@ def _array(values: Any, column: Column) -> Any:
         if column.categories is None:
             return category(values)
         return _coded(values, _category_dtype(column.categories))
-    if dtype == TIME:
-        times = np.asarray(values, dtype=np.int64).view("datetime64[ns]")
-        return pd.DatetimeIndex(times).tz_localize("UTC")
     return array(values, dtype)
 
 
 def array(values: Any, dtype: str) -> Any:
     """A column of any dtype but a category, from values as `build` takes them."""
+    if isinstance(values, IntegerArray):
+        return values
+    if dtype == TIME:
+        times = np.asarray(values, dtype=np.int64).view("datetime64[ns]")
+        return pd.DatetimeIndex(times).tz_localize("UTC")
     if dtype in _INTEGERS:
         integers = np.asarray(values, dtype=np.int64)
         missing = integers == MISSING

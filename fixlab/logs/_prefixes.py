@@ -55,7 +55,7 @@ class Prefixes:
                 mark, sure = self._marks_of(view, words, begin, tail, end)
                 good &= sure
             slow = np.flatnonzero(~good & (end > begin))
-            time[slow] = MISSING
+            time[~good] = MISSING
         for i in slow:
             words_said = said(view[begin[i] : end[i]].tobytes(), self._style)
             if words_said.time is not None:

@@ -29,6 +29,8 @@ RECORD_MAX = 1 << 20
 # the other, would else cost the sum of all that follows.
 QUOTED_MAX = 1 << 14
 _TRAILER_BYTES = 6  # "10=" and three digits; the last delimiter is often stripped
+_BEHIND_DIVIDER = rb"(?=[0-9]{1,10}=|\Z)"
+_SIGN = re.compile(rb"35=|10=[0-9]{3}")  # of a message
 _LINE_END = re.compile(rb"\r?\n[ \t]*")
 
 
@@ -154,7 +156,11 @@ class Reader:
         return stop
 
     def _is_fragment(self, data: bytes | bytearray, begin: int, end: int) -> bool:
-        return self._fragment.search(data, begin, end) is not None
+        # `search` would not see a sign at the very beginning, with no delimiter before it.
+        return (
+            _SIGN.match(data, begin, end) is not None
+            or self._fragment.search(data, begin, end) is not None
+        )
 
     def _no_message(
         self, data: bytes | bytearray, begin: int, end: int, found: list[Record]
@@ -174,8 +180,7 @@ class Reader:
 @cache
 def _fragment(delimiter: bytes) -> re.Pattern[bytes]:
     """Text that holds MsgType(35) or CheckSum(10) was part of a message."""
-    mark = re.escape(delimiter)
-    return re.compile(rb"(?:\A|%b)(?:35=|10=[0-9]{3})" % mark)
+    return re.compile(rb"%b(?:35=|10=[0-9]{3})" % re.escape(delimiter))
 
 
 @cache
@@ -187,13 +192,14 @@ def _trailer(delimiter: bytes) -> re.Pattern[bytes]:
 @cache
 def _length(delimiter: bytes) -> re.Pattern[bytes]:
     mark = re.escape(delimiter)
-    return re.compile(rb"%b9=([0-9]{1,10})%b" % (mark, mark))
+    divides = b"" if delimiter == SOH else _BEHIND_DIVIDER
+    return re.compile(rb"%b9=([0-9]{1,10})%b%b" % (mark, mark, divides))
 
 
 @cache
 def _divider(delimiter: bytes) -> re.Pattern[bytes]:
     """A delimiter that divides: a field comes behind it, or the end. A bar may be text."""
-    return re.compile(rb"%b(?=[0-9]{1,10}=|\Z)" % re.escape(delimiter))
+    return re.compile(re.escape(delimiter) + _BEHIND_DIVIDER)
 
 
 def to_wire(text: bytes, delimiter: bytes) -> bytes:
@@ -222,7 +228,7 @@ def _measured(
     delimiter = start[2]
     length = _length(delimiter).match(data, start.start(2), end)
     if length is None:
-        if end < start.start(2) + 32 and not last:
+        if end < start.start(2) + 48 and not last:
             raise _NeedsMoreError
         return None
     promised = int(length[1])

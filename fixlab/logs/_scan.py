@@ -269,7 +269,7 @@ class Scanner:
         hard = code >= DATA if self._style.delimiter != b"\x01" else code == DATA
         pieces = np.flatnonzero(hard)
         found = np.zeros(len(line), np.bool_)
-        if len(pieces):
+        if len(pieces) and len(line):
             row = np.searchsorted(first, pieces, "right") - 1
             inside = (row >= 0) & (pieces > first[row]) & (pieces <= trailer[row])
             found[row[inside]] = True
@@ -334,7 +334,8 @@ class Scanner:
                 taken[line:reached] = True
                 if position < until:
                     return position, taken, records
-                if reached == count or lines.begin[reached] == position:
+                following = int(lines.begin[reached] if reached < count else lines.stop[-1])
+                if position == following or position > lines.stop[-1]:
                     break
                 # A message over several lines ended within one: read that one to its end.
                 line = reached - 1
