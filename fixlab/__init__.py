@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fixlab.errors import FixLabError
     from fixlab.faults import Faults, LinkFaults, PeerFaults, StoreFaults
     from fixlab.journal import Journal
+    from fixlab.logs.read import read_log
     from fixlab.net.acceptor import Acceptor
     from fixlab.net.initiator import Initiator
     from fixlab.rules import RULES
@@ -66,6 +67,7 @@ __all__ = [
     "gaps",
     "panels",
     "plots",
+    "read_log",
     "sim",
     "stores",
     "sweep",
@@ -100,6 +102,7 @@ _HOMES = {
     "VirtualClock": "times",
     "explain": "dictionary",
     "gaps": "analysis",
+    "read_log": "logs.read",
     "sweep": "sim.sweeping",
 }
 

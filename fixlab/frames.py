@@ -23,6 +23,12 @@ from fixlab.session.transitions import Role, SessionState, TransitionKind
 TIME = "datetime64[ns, UTC]"
 # What stands for a missing value in an int64 array that `build` is given; also NaT's value.
 MISSING = int(np.iinfo(np.int64).min)
+# Integer columns in which a value may be missing.
+_INTEGERS: dict[str, type[np.signedinteger[Any]]] = {
+    "Int64": np.int64,
+    "Int32": np.int32,
+    "Int16": np.int16,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +163,265 @@ TRANSITIONS = Schema(
             dtype="str",
             missing='often ""',
             meaning="Text(58), or the decision in words",
+        ),
+    ),
+)
+
+TIME_SOURCES = ("", "log", "capture", "sending_time")
+# How the direction of a message is known, the surest first.
+DIRECTION_SOURCES = ("", "given", "captured", "logged", "file_name", "comp_ids", "timing")
+DEFECTS = (
+    "",
+    "fragment",  # FRM-07: fields of a message, and no BeginString(8) before them
+    "field_order",  # FRM-01: BodyLength(9) is not second or MsgType(35) is not third
+    "body_length",  # FRM-03: BodyLength(9) does not lead to CheckSum(10)
+    "check_sum",  # FRM-04: CheckSum(10) is another sum
+    "truncated",  # FRM-05: no CheckSum(10)
+    "too_long",  # FRM-13: longer than the largest message read
+)
+
+MESSAGES = Schema(
+    name="messages",
+    title="one row for each message in a log, and for each stretch that should be one",
+    columns=(
+        Column(
+            name="time",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT without any readable time",
+            meaning="when it was logged or captured, or else SendingTime(52)",
+        ),
+        Column(
+            name="time_from",
+            dtype="category",
+            missing='"" when time is NaT',
+            meaning="what `time` is: the log's or capture's own stamp, or SendingTime(52)",
+            categories=TIME_SOURCES,
+        ),
+        Column(
+            name="session",
+            dtype="category",
+            missing='"" without CompIDs',
+            meaning="BeginString:ours->theirs, the same in both directions; the side seen "
+            "first stands first when nobody knows which is ours",
+        ),
+        Column(
+            name="direction",
+            dtype="category",
+            missing='"" when not known',
+            meaning="as the side that kept the log sees it",
+            categories=("", "in", "out"),
+        ),
+        Column(
+            name="direction_from",
+            dtype="category",
+            missing='"" when not known',
+            meaning="how the direction is known, the surest first",
+            categories=DIRECTION_SOURCES,
+        ),
+        Column(
+            name="sender",
+            dtype="category",
+            missing='"" when unreadable',
+            meaning="SenderCompID(49)",
+        ),
+        Column(
+            name="target",
+            dtype="category",
+            missing='"" when unreadable',
+            meaning="TargetCompID(56)",
+        ),
+        Column(
+            name="msg_type",
+            dtype="category",
+            missing='"" when unreadable',
+            meaning="MsgType(35)",
+        ),
+        Column(
+            name="msg_seq_num",
+            dtype="Int64",
+            missing="NA when unreadable",
+            meaning="MsgSeqNum(34); numbers beyond int64 are clipped, here and below",
+        ),
+        Column(name="poss_dup", dtype="bool", meaning="PossDupFlag(43) is Y"),
+        Column(name="poss_resend", dtype="bool", meaning="PossResend(97) is Y"),
+        Column(
+            name="sending_time",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT when unreadable",
+            meaning="SendingTime(52)",
+        ),
+        Column(
+            name="orig_sending_time",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT without one",
+            meaning="OrigSendingTime(122)",
+        ),
+        Column(
+            name="begin_seq_no",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="BeginSeqNo(7) of a ResendRequest",
+        ),
+        Column(
+            name="end_seq_no",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="EndSeqNo(16) of a ResendRequest; 0 is open",
+        ),
+        Column(
+            name="new_seq_no",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="NewSeqNo(36) of a SequenceReset",
+        ),
+        Column(name="gap_fill", dtype="bool", meaning="GapFillFlag(123) is Y"),
+        Column(name="reset", dtype="bool", meaning="ResetSeqNumFlag(141) is Y"),
+        Column(
+            name="next_expected",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="NextExpectedMsgSeqNum(789)",
+        ),
+        Column(
+            name="ref_seq_num",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="RefSeqNum(45) of a Reject or BusinessMessageReject",
+        ),
+        Column(
+            name="heart_bt_int",
+            dtype="Int32",
+            unit="s",
+            missing="NA without one",
+            meaning="HeartBtInt(108); clipped to int32",
+        ),
+        Column(
+            name="test_req_id",
+            dtype="category",
+            missing='"" without one',
+            meaning="TestReqID(112)",
+        ),
+        Column(
+            name="text",
+            dtype="category",
+            missing='"" without one, and in application messages but BusinessMessageReject',
+            meaning="Text(58), secrets masked",
+        ),
+        Column(
+            name="secret",
+            dtype="bool",
+            meaning="it holds a password or RawData(96) of a Logon that is not masked (LGN-26)",
+        ),
+        Column(
+            name="body_length",
+            dtype="Int32",
+            unit="bytes",
+            missing="NA when unreadable",
+            meaning="BodyLength(9) as written",
+        ),
+        Column(
+            name="check_sum",
+            dtype="Int16",
+            missing="NA when unreadable",
+            meaning="CheckSum(10) as written",
+        ),
+        Column(
+            name="valid",
+            dtype="bool",
+            meaning="framing, length and checksum are right; the columns of a row that is not "
+            "hold what could be read, which may be wrong",
+        ),
+        Column(
+            name="defect",
+            dtype="category",
+            missing='"" when valid',
+            meaning="what is wrong with it",
+            categories=DEFECTS,
+        ),
+        Column(name="file", dtype="category", meaning="the file it stands in"),
+        Column(
+            name="offset",
+            dtype="int64",
+            unit="bytes",
+            meaning="where it begins in the file, as decompressed and decoded",
+        ),
+        Column(
+            name="length",
+            dtype="int32",
+            unit="bytes",
+            meaning="of the message as logged, without what stands before and behind it",
+        ),
+    ),
+)
+
+LOG_FILES = Schema(
+    name="log_files",
+    title="one row for each file of a log; its bytes are all in one of three places",
+    columns=(
+        Column(name="file", dtype="category", meaning="as in `messages`"),
+        Column(
+            name="bytes", dtype="int64", unit="bytes", meaning="expanded and decoded, in all"
+        ),
+        Column(
+            name="rows", dtype="int64", meaning="messages, and stretches that should be one"
+        ),
+        Column(name="defects", dtype="int64", meaning="rows that are not valid"),
+        Column(name="row_bytes", dtype="int64", unit="bytes", meaning="in these rows"),
+        Column(
+            name="around_bytes",
+            dtype="int64",
+            unit="bytes",
+            meaning="before and behind them in their lines, line ends included",
+        ),
+        Column(
+            name="text_bytes",
+            dtype="int64",
+            unit="bytes",
+            meaning="in lines without a row, such as events",
+        ),
+        Column(name="text_lines", dtype="int64", unit="lines", meaning="how many those are"),
+        Column(
+            name="delimiter", dtype="category", meaning="what its beginning has between fields"
+        ),
+        Column(
+            name="problem",
+            dtype="str",
+            missing='"" when read to its end',
+            meaning="why its bytes end early",
+        ),
+    ),
+)
+
+LOG_SESSIONS = Schema(
+    name="log_sessions",
+    title="one row for each session in a log",
+    columns=(
+        Column(name="session", dtype="category", meaning="as in `messages`"),
+        Column(
+            name="out_messages", dtype="int64", unit="messages", meaning="from who kept the log"
+        ),
+        Column(name="in_messages", dtype="int64", unit="messages", meaning="to who kept it"),
+        Column(
+            name="unknown_messages",
+            dtype="int64",
+            unit="messages",
+            meaning="all of them, when nobody knows who kept it",
+        ),
+        Column(
+            name="direction_from",
+            dtype="category",
+            missing='"" when not known',
+            meaning="how the direction is known, the surest first",
+            categories=DIRECTION_SOURCES,
+        ),
+        Column(
+            name="confidence",
+            dtype="category",
+            meaning="how sure that is",
+            categories=("unknown", "low", "medium", "high", "certain"),
         ),
     ),
 )
@@ -765,7 +1030,7 @@ DIFFERENCES = Schema(
 SCHEMAS = {
     schema.name: schema
     for schema in (
-        *(TRANSITIONS, GAPS, FLIGHTS, FATES, RUNS),
+        *(TRANSITIONS, MESSAGES, LOG_FILES, LOG_SESSIONS, GAPS, FLIGHTS, FATES, RUNS),
         *(STORES, STORED, STORE_PROBLEMS, STORE_EDIT),
         *(REPORT, DIFFERENCES),
     )
@@ -775,12 +1040,16 @@ SCHEMAS = {
 def check(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """`frame` with the columns of `schema`; more columns, any order, are fine.
 
+    What has a `.frame`, such as a log that was read, stands for that frame.
+
     It is the same object, unless `pd.concat` of two frames has turned a category of any text
     into plain text: then it is a copy in which it is a category again.
 
     Raises `SchemaError` when it is no frame, lacks a column, or a column has another dtype or
     other categories; the message names the column, what was found and what was expected.
     """
+    if not isinstance(frame, pd.DataFrame):
+        frame = getattr(frame, "frame", frame)
     if not isinstance(frame, pd.DataFrame):
         raise SchemaError(
             f"expected a frame of schema {schema.name}, found {type(frame).__name__}"
@@ -835,7 +1104,8 @@ def empty(schema: Schema) -> pd.DataFrame:
 def build(schema: Schema, values: Mapping[str, Any]) -> pd.DataFrame:
     """A frame of `schema` from the values of its columns, which are used, not copied.
 
-    Times and integers are int64 arrays (nanoseconds; `MISSING` where missing); categories a
+    Times and integers are int64 arrays (nanoseconds; `MISSING` where missing; what a narrower
+    dtype cannot hold is clipped); categories a
     `pandas.Categorical` or a sequence of str; text a sequence of str.
     """
     data = {column.name: _array(values[column.name], column) for column in schema.columns}
@@ -863,6 +1133,26 @@ def categorical(positions: Any, categories: Sequence[str]) -> pd.Categorical:
     )
 
 
+def renamed(positions: npt.NDArray[Any], texts: Sequence[str]) -> pd.Categorical:
+    """A categorical of the texts that occur, sorted, from positions in texts of any order."""
+    occurs = np.zeros(len(texts), np.bool_)
+    occurs[positions] = True
+    found = sorted({texts[i] for i in np.flatnonzero(occurs).tolist()})
+    place = {text: i for i, text in enumerate(found)}
+    new = np.array([place.get(text, 0) for text in texts], narrowest(len(found)))
+    return categorical(new[positions], found)
+
+
+def narrowest(count: int) -> type[np.signedinteger[Any]]:
+    """The dtype in which pandas keeps positions in `count` categories."""
+    return np.int8 if count < 128 else np.int16 if count < 32_768 else np.int32
+
+
+def narrow(values: npt.NDArray[Any], missing: int, dtype: str) -> Any:
+    """A column of integers that have its width already, `missing` for those that lack."""
+    return IntegerArray(values.astype(_INTEGERS[dtype], copy=False), values == missing)
+
+
 def nanoseconds(frame: pd.DataFrame, name: str) -> npt.NDArray[np.int64]:
     """A column of times as nanoseconds since the epoch; `MISSING` for NaT."""
     return frame[name].to_numpy("datetime64[ns]").view(np.int64)
@@ -886,12 +1176,23 @@ def _array(values: Any, column: Column) -> Any:
         if column.categories is None:
             return category(values)
         return _coded(values, _category_dtype(column.categories))
+    return array(values, dtype)
+
+
+def array(values: Any, dtype: str) -> Any:
+    """A column of any dtype but a category, from values as `build` takes them."""
+    if isinstance(values, IntegerArray):
+        return values
     if dtype == TIME:
         times = np.asarray(values, dtype=np.int64).view("datetime64[ns]")
         return pd.DatetimeIndex(times).tz_localize("UTC")
-    if dtype == "Int64":
+    if dtype in _INTEGERS:
         integers = np.asarray(values, dtype=np.int64)
-        return IntegerArray(integers, integers == MISSING)
+        missing = integers == MISSING
+        if dtype == "Int64":
+            return IntegerArray(integers, missing)
+        limits = np.iinfo(_INTEGERS[dtype])
+        return IntegerArray(integers.clip(limits.min, limits.max).astype(limits.dtype), missing)
     if dtype == "str":
         return pd.array(np.asarray(values, dtype=object), dtype="str")
     return np.asarray(values, dtype=dtype)

@@ -40,6 +40,7 @@ NAMES = {
     "VirtualClock": "fixlab.times",
     "explain": "fixlab.dictionary",
     "gaps": "fixlab.analysis",
+    "read_log": "fixlab.logs.read",
     "sweep": "fixlab.sim.sweeping",
 }
 PACKAGES = ("conformance", "panels", "plots", "sim", "stores")
