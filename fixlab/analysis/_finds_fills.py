@@ -131,7 +131,7 @@ def resets(case: Case) -> Iterator[Found]:
                 f"{event.sender}'s SequenceReset(4) has NewSeqNo(36) {event.begin}, below "
                 f"{event.expected}, which {event.receiver} expects.",
                 side=event.sender, by=event.sender, begin=event.begin, end=event.expected,
-                topics=gap_topic(event),
+                topics=gap_topic(event) + connection_topic(event),
             )  # fmt: skip
         elif event.cause == "raised" and event.begin is not None:
             highest = _highest(case, event)

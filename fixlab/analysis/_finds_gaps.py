@@ -63,8 +63,12 @@ def _own_hole(case: Case, event: Event, *, at_logon: bool) -> Iterator[Found]:
         and e.begin is not None and event.begin is not None
         and e.begin <= (event.end or 0) and (e.end or 0) >= event.begin
     ]  # fmt: skip
+    rows = case.rows_of(event.session, event.sender)
+    own = case.number[rows]
+    # Messages that do not count, such as damaged ones, bear their numbers all the same.
+    logged = bool(((own >= (event.begin or 0)) & (own <= (event.end or 0))).any())
     spoilt = bool((~case.valid[max(event.row - 3, 0) : event.row]).any())
-    if came or spoilt:
+    if came or spoilt or logged:
         return
     code = "MANUAL_SEQ_EDIT" if at_logon else "SEQ_SKIPPED"
     where = "Its Logon jumps" if at_logon else "It jumps"
