@@ -47,7 +47,8 @@ class Kind(StrEnum):
     REWOUND = "REWOUND"
     # The receiver went on without begin..end. "asked_above": it asks from a higher number on.
     # "next_expected": its NextExpectedMsgSeqNum(789) is higher. "not_asked": a later connection
-    # came and went and it never asked. "unknown": it once asked for them, and may have them. `row` shows it; what comes after all is an event again.
+    # came and went and it never asked. "unknown": it once asked for them, and may have them.
+    # `row` shows it; what comes after all is an event again.
     LOST = "LOST"
     CLOSED = "CLOSED"  # nothing of `gap` is missing any more; begin..end at its widest
     # `gap` ended otherwise. "disconnect": with its connection; what is still missing is a new

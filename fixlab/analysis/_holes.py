@@ -15,7 +15,7 @@ class Hole(NamedTuple):
     connection: int  # in which it was noticed
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """How many numbers it has."""
         return self.end - self.begin + 1
 
@@ -50,7 +50,7 @@ class Holes:
         assert at == len(self._begins) or hole.end < self._begins[at], hole
         assert at == 0 or self._ends[at - 1] < hole.begin, hole
         self._insert(at, [hole])
-        self.count += hole.count
+        self.count += hole.size
 
     def inside(self, begin: int, end: int) -> list[Hole]:
         """What is missing of begin..end."""
@@ -83,7 +83,7 @@ class Holes:
         del self._begins[low:high], self._ends[low:high], self._holes[low:high]
         self._insert(low, rest)
         taken = [_clipped(hole, begin, end) for hole in touched]
-        self.count -= sum(hole.count for hole in taken)
+        self.count -= sum(hole.size for hole in taken)
         return taken
 
     def all(self) -> list[Hole]:

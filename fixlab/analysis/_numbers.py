@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from fixlab.analysis._events import Event, Kind
 from fixlab.analysis._holes import Hole, Holes
@@ -84,16 +85,16 @@ class Numbers:
             or self.reset_row is not None
         )
 
-    def say(self, kind: Kind, row: int, **values: object) -> None:
+    def say(self, kind: Kind, row: int, **values: Any) -> None:
         """Emit an event about these numbers; by default their sender's message shows it."""
-        named: dict[str, object] = {
+        named: dict[str, Any] = {
             "last_row": row,
             "by": self.sender,
             "expected": self.expected,
         }
         named.update(values)
         self.emit(
-            Event(  # type: ignore[misc]
+            Event(
                 kind=kind,
                 row=row,
                 session=self.session,
@@ -140,9 +141,9 @@ class Numbers:
                 self._too_low(at, hole.begin - 1, row, last_row)
             self.say(
                 Kind.LATE, row, last_row=last_row, begin=hole.begin, end=hole.end,
-                count=hole.count, gap=self.gap,
+                count=hole.size, gap=self.gap,
             )  # fmt: skip
-            self._answer(hole.begin, hole.end, last_row, messages=hole.count)
+            self._answer(hole.begin, hole.end, last_row, messages=hole.size)
             at = hole.end + 1
         if at <= end:
             self._too_low(at, end, row, last_row)
@@ -164,10 +165,10 @@ class Numbers:
         for hole in self.holes.take(begin, end):
             if at < hole.begin:
                 self._repeated(at, hole.begin - 1, row, last_row)
-            request = self._answer(hole.begin, hole.end, last_row, messages=hole.count)
+            request = self._answer(hole.begin, hole.end, last_row, messages=hole.size)
             self.say(
                 Kind.REPLAYED, row, last_row=last_row, begin=hole.begin, end=hole.end,
-                count=hole.count, gap=self.gap, request=request,
+                count=hole.size, gap=self.gap, request=request,
             )  # fmt: skip
             at = hole.end + 1
         if at <= end:
@@ -206,7 +207,7 @@ class Numbers:
             self.open(known, number - 1, row, asked=False, by=self.sender)
         hole_before = bool(self.holes) and self.holes.first < number
         taken = self.holes.take(number, new - 1)
-        count = sum(hole.count for hole in taken)
+        count = sum(hole.size for hole in taken)
         request = self._answer(number, new - 1, row, messages=0)
         if self.next is None:
             cause = "unknown"
@@ -294,7 +295,7 @@ class Numbers:
                 continue
             self.holes.take(hole.begin, hole.end)
             self.say(
-                Kind.LOST, row, begin=hole.begin, end=hole.end, count=hole.count, by=by,
+                Kind.LOST, row, begin=hole.begin, end=hole.end, count=hole.size, by=by,
                 gap=self.gap, cause="unknown" if hole.asked else cause,
             )  # fmt: skip
         self._close(row)
@@ -487,7 +488,7 @@ class Numbers:
             if hole.connection < self.connection and not self._was_asked(hole):
                 self.holes.take(hole.begin, hole.end)
                 self.say(
-                    Kind.LOST, row, begin=hole.begin, end=hole.end, count=hole.count,
+                    Kind.LOST, row, begin=hole.begin, end=hole.end, count=hole.size,
                     gap=self.gap, cause="unknown" if hole.asked else "not_asked",
                 )  # fmt: skip
         self._close(row)

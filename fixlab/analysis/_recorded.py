@@ -129,4 +129,4 @@ def _reset_steps(frame: pd.DataFrame, kind: Rows) -> npt.NDArray[np.bool_]:
         return resets
     width = int(step.max()) + 1
     key = session * width + step
-    return np.isin(key, key[resets])
+    return np.asarray(np.isin(key, key[resets]), np.bool_)
