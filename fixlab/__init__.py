@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fixlab import panels, plots, stores
-    from fixlab.analysis import gaps
+    from fixlab.analysis import gaps, intervals, ledger, resends
     from fixlab.dictionary import Dictionary, explain
     from fixlab.errors import FixLabError
     from fixlab.journal import Journal
@@ -56,9 +56,12 @@ __all__ = [
     "VirtualClock",
     "explain",
     "gaps",
+    "intervals",
+    "ledger",
     "panels",
     "plots",
     "read_log",
+    "resends",
     "stores",
 ]
 
@@ -86,7 +89,10 @@ _HOMES = {
     "VirtualClock": "times",
     "explain": "dictionary",
     "gaps": "analysis",
+    "intervals": "analysis",
+    "ledger": "analysis",
     "read_log": "logs.read",
+    "resends": "analysis",
 }
 
 

@@ -35,7 +35,10 @@ NAMES = {
     "VirtualClock": "fixlab.times",
     "explain": "fixlab.dictionary",
     "gaps": "fixlab.analysis",
+    "intervals": "fixlab.analysis",
+    "ledger": "fixlab.analysis",
     "read_log": "fixlab.logs.read",
+    "resends": "fixlab.analysis",
 }
 PACKAGES = ("panels", "plots", "stores")
 
