@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+
 class Code(NamedTuple):
     """What is the same for all findings of one code."""
 

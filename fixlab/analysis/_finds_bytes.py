@@ -19,8 +19,10 @@ def defects(case: Case) -> Iterator[Found]:
     for row in np.flatnonzero(~case.valid)[:_ROWS_MAX].tolist():
         defect = str(case.frame["defect"].iloc[row])
         missed = _missed(case, row)
-        asked = missed is not None and missed.gap is not None and bool(
-            case.gap_asks.get((missed.session, missed.sender, missed.gap))
+        asked = (
+            missed is not None
+            and missed.gap is not None
+            and bool(case.gap_asks.get((missed.session, missed.sender, missed.gap)))
         )
         sender = _name(case.senders, case.sender[row]) or (missed.sender if missed else "")
         session = _name(case.sessions, case.session[row]) or (missed.session if missed else "")
@@ -29,7 +31,9 @@ def defects(case: Case) -> Iterator[Found]:
         if asked:
             fate, level, confidence = "Its receiver asked for it again.", "", "high"
         elif missed is not None:
-            fate = "Its number is missing then; nobody asked for it, so the log itself may be cut."
+            fate = (
+                "Its number is missing then; nobody asked for it, so the log itself may be cut."
+            )
             level, confidence = "risk", "low"
         else:
             fate = "Nobody missed it: the logger masks or rewrites, or its receiver does not check."

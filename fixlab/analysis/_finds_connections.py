@@ -84,8 +84,10 @@ def _failures(
         often = f" ({len(same)} times)" if len(same) > 1 else ""
         refused = cause == "refused"
         # Why is never known for sure: whoever refuses need not tell the truth.
-        what = f'refused with a Logout: "{text}"' if text else (
-            "refused with a Logout that gives no reason" if refused else "not answered"
+        what = (
+            f'refused with a Logout: "{text}"'
+            if text
+            else ("refused with a Logout that gives no reason" if refused else "not answered")
         )
         logon = opener[first.session, first.connection]
         yield Found(

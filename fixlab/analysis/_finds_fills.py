@@ -109,8 +109,10 @@ def _unasked(case: Case, event: Event) -> Iterator[Found]:
         for a in case.of(Kind.ASKED)
     )  # fmt: skip
     new = event.cause == "ahead" or (event.count > 0 and event.cause == "")
-    if (new and not asked) or (event.cause in ("high", "again") and not asked) or (
-        event.cause == "ahead"
+    if (
+        (new and not asked)
+        or (event.cause in ("high", "again") and not asked)
+        or (event.cause == "ahead")
     ):
         yield Found(
             "GAPFILL_UNASKED", event.row, event.session,

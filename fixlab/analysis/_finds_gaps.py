@@ -144,7 +144,10 @@ def mutual(case: Case) -> Iterator[Found]:
         end = case.gap_ends.get((event.session, event.sender, event.gap or 0))
         until = end.row if end is not None else case.end_of(event)
         for begin, stop, other in opened.get((event.session, event.receiver), ()):
-            pair = (event.session, *sorted([(event.sender, event.gap), (other.sender, other.gap)]))
+            pair = (
+                event.session,
+                *sorted([(event.sender, event.gap), (other.sender, other.gap)]),
+            )
             if begin <= until and event.row <= stop and pair not in done:
                 done.add(pair)
                 yield Found(

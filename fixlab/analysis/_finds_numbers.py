@@ -17,8 +17,10 @@ def epochs(case: Case) -> Iterator[Found]:
     for event in case.of(Kind.EPOCH, Kind.NOT_HONOURED):
         topics = connection_topic(event)
         if event.kind == Kind.NOT_HONOURED or event.cause == "answer_silent":
-            told = "goes on with its old numbers" if event.kind == Kind.NOT_HONOURED else (
-                "answers without 141=Y, though it begins at 1"
+            told = (
+                "goes on with its old numbers"
+                if event.kind == Kind.NOT_HONOURED
+                else ("answers without 141=Y, though it begins at 1")
             )
             other = (event.other,) if event.other is not None else ()
             yield Found(

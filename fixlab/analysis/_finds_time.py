@@ -50,9 +50,7 @@ def _rows(case: Case, session: str, sender: str, begin: int, end: int) -> Ints:
     return rows[case.time[rows] != MISSING]
 
 
-def _late(
-    case: Case, end: Event, sender: str, begin: int, seconds: int
-) -> Iterator[Found]:
+def _late(case: Case, end: Event, sender: str, begin: int, seconds: int) -> Iterator[Found]:
     rows = _rows(case, end.session, sender, begin, end.row)
     if len(rows) < 2:
         return
@@ -131,9 +129,7 @@ def clocks(case: Case) -> Iterator[Found]:
         views = {one.view: one.sender for one in sides}
         if set(views) == {"in", "out"}:
             yield from _against_log(case, session, views, sending, good & stamped)
-        if not any(
-            bool(stamped[case.rows_of(session, one.sender)].any()) for one in sides
-        ):
+        if not any(bool(stamped[case.rows_of(session, one.sender)].any()) for one in sides):
             yield from _by_turns(case, session, sides[0].sender, sides[1].sender, sending, good)
 
 
@@ -152,7 +148,9 @@ def _against_log(
         return
     rows = case.rows_of(session, views["in"])
     zone = offsets["out"] and abs(offsets["out"]) >= _ZONE_NS
-    note = " The log's own times are in another zone, which is taken into account." if zone else ""
+    note = (
+        " The log's own times are in another zone, which is taken into account." if zone else ""
+    )
     yield Found(
         "CLOCK_SKEW", int(rows[0]), session,
         f"{views['in']}'s SendingTime(52) is {abs(skew):.3g} s "

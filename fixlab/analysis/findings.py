@@ -130,7 +130,9 @@ class Evidence:
     lines: tuple[str, ...]
 
     def __str__(self) -> str:
-        return "\n".join(f"row {row}: {line}" for row, line in zip(self.rows, self.lines, strict=True))
+        return "\n".join(
+            f"row {row}: {line}" for row, line in zip(self.rows, self.lines, strict=True)
+        )
 
     __repr__ = __str__
 
@@ -252,7 +254,11 @@ class Findings:
         case = self._case
         names = list(dict.fromkeys(one.session for one in case.made.directions))
         known = case.time[case.time != MISSING]
-        when = f", {_clock(int(known.min()))} to {_clock(int(known.max()))} UTC" if len(known) else ""
+        when = (
+            f", {_clock(int(known.min()))} to {_clock(int(known.max()))} UTC"
+            if len(known)
+            else ""
+        )
         shown = ", ".join(redact.printable(name) for name in names[:3])
         more = f" and {len(names) - 3:,} more sessions" if len(names) > 3 else ""
         yield f"{shown or 'No session'}{more}: {len(case.time):,} messages{when}."
@@ -323,9 +329,7 @@ def _clock(time: int) -> str:
     return f"{text[:4]}-{text[4:6]}-{text[6:8]} {text[9:]}"
 
 
-def _table(
-    case: Case, found: Sequence[Found], caused_by: Sequence[int | None]
-) -> pd.DataFrame:
+def _table(case: Case, found: Sequence[Found], caused_by: Sequence[int | None]) -> pd.DataFrame:
     def number(value: int | None) -> int:
         return MISSING if value is None else value
 

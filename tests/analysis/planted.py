@@ -389,8 +389,7 @@ PLANTS: tuple[Plant, ...] = (
         code="GAPFILL_BAD_SEQ",
         side="BUY",
         make=told(
-            "1 > D 2\n2 > 0 3 lost\n3 > D 4\n3.1 < 2 2 7=3 16=3\n3.2 > 4 5 123=Y 36=6\n"
-            "9 > D 6"
+            "1 > D 2\n2 > 0 3 lost\n3 > D 4\n3.1 < 2 2 7=3 16=3\n3.2 > 4 5 123=Y 36=6\n9 > D 6"
         ),
     ),
     P(
@@ -419,7 +418,12 @@ PLANTS: tuple[Plant, ...] = (
             "1 > D 2\n2 > D 3 lost\n3 > D 4\n3.1 < 2 2 7=3 16=0\n3.2 > 4 4 dup 123=Y 36=5\n"
             "9 > D 5 lost\n10 > D 6\n10.1 < 2 3 7=5 16=0\n10.2 > D 5 dup\n10.3 > D 6 dup"
         ),
-        also=("RESEND_UNANSWERED", "RESEND_INCOMPLETE", "GAPFILL_BAD_SEQ", "APP_MSG_FILLED_OVER"),
+        also=(
+            "RESEND_UNANSWERED",
+            "RESEND_INCOMPLETE",
+            "GAPFILL_BAD_SEQ",
+            "APP_MSG_FILLED_OVER",
+        ),
     ),
     P(
         code="GAPFILL_IGNORED",
@@ -439,7 +443,13 @@ PLANTS: tuple[Plant, ...] = (
         side="BUY",
         make=told("1 > D 2\n2 > D 3\n3 > 4 4 36=2000004\n9 > D 2000004\n10 < 0 2"),
     ),
-    P(code="RESET_BACKWARDS", side="BUY", make=told("1 > D 2\n2 > D 3\n3 > 4 4 36=2\n4 > D 2 11=X\n4.1 < 5 2 58=MsgSeqNum_too_low,_expecting_4_but_received_2")),
+    P(
+        code="RESET_BACKWARDS",
+        side="BUY",
+        make=told(
+            "1 > D 2\n2 > D 3\n3 > 4 4 36=2\n4 > D 2 11=X\n4.1 < 5 2 58=MsgSeqNum_too_low,_expecting_4_but_received_2"
+        ),
+    ),
     # Resets of both numbers ----------------------------------------------------------------
     P(
         code="RESET_NOT_HONOURED",
@@ -505,8 +515,13 @@ PLANTS: tuple[Plant, ...] = (
         side="BUY",
         make=told("1 > D 2\n2 > D 3\n3 > D 3 11=OTHER\n4 > D 4\n5 < 8 2"),
     ),
-    P(code="SEQ_SKIPPED", side="BUY", make=played(buy=peer(skip=[5])), keepers=("BUY",),
-      styles=("quickfix", "prefixed")),
+    P(
+        code="SEQ_SKIPPED",
+        side="BUY",
+        make=played(buy=peer(skip=[5])),
+        keepers=("BUY",),
+        styles=("quickfix", "prefixed"),
+    ),
     P(
         code="MANUAL_SEQ_EDIT",
         side="BUY",
@@ -562,12 +577,14 @@ PLANTS: tuple[Plant, ...] = (
         code="LOGOUT_DURING_GAP",
         side="SELL",
         keepers=("SELL",),
-        make=told(
-            "1 > D 2\n2 > D 3 lost\n3 > D 4\n3.1 < 5 2 58=MsgSeqNum_too_high\n3.2 > 5 5"
-        ),
+        make=told("1 > D 2\n2 > D 3 lost\n3 > D 4\n3.1 < 5 2 58=MsgSeqNum_too_high\n3.2 > 5 5"),
     ),
     # Connections ---------------------------------------------------------------------------
-    P(code="SECOND_LOGON", side="BUY", make=told("1 > D 2\n2 < 8 2\n3 > A 3\n4 > D 4\n4.5 < 8 3")),
+    P(
+        code="SECOND_LOGON",
+        side="BUY",
+        make=told("1 > D 2\n2 < 8 2\n3 > A 3\n4 > D 4\n4.5 < 8 3"),
+    ),
     P(
         code="LOGON_REFUSED",
         side="",
@@ -577,8 +594,9 @@ PLANTS: tuple[Plant, ...] = (
         code="RECONNECT_HAMMER",
         side="BUY",
         make=told(
-            "\n".join(f"{n * 0.5} > A {n + 1}\n{n * 0.5 + 0.1} < 5 {n + 1} 58=No"
-                      for n in range(12)),
+            "\n".join(
+                f"{n * 0.5} > A {n + 1}\n{n * 0.5 + 0.1} < 5 {n + 1} 58=No" for n in range(12)
+            ),
             logon=False,
         ),
         also=("LOGON_REFUSED",),
@@ -591,13 +609,16 @@ PLANTS: tuple[Plant, ...] = (
     P(
         code="LOGON_UNANSWERED",
         side="",
-        make=told(LOGON_LOGOUT + "60 > A 4\n70 > A 5\n70.1 < A 4\n71 > D 6\n72 < 8 5",
-                  logon=False),
+        make=told(
+            LOGON_LOGOUT + "60 > A 4\n70 > A 5\n70.1 < A 4\n71 > D 6\n72 < 8 5", logon=False
+        ),
     ),
     P(
         code="ENDED_WITHOUT_LOGOUT",
         side="",
-        make=told("1 > D 2\n2 < 8 2\n70 > A 3\n70.1 < A 3\n71 > D 4\n72 < 8 4\n73 > 5 5\n73.1 < 5 5"),
+        make=told(
+            "1 > D 2\n2 < 8 2\n70 > A 3\n70.1 < A 3\n71 > D 4\n72 < 8 4\n73 > 5 5\n73.1 < 5 5"
+        ),
         also=("HEARTBEAT_MISSING",),
     ),
     P(
@@ -665,7 +686,9 @@ PLANTS: tuple[Plant, ...] = (
     P(
         code="SESSION_REJECT",
         side="",
-        make=told("1 > D 2\n1.1 < 3 2 45=2 371=55 372=D 373=1 58=Required_tag_missing\n2 > D 3"),
+        make=told(
+            "1 > D 2\n1.1 < 3 2 45=2 371=55 372=D 373=1 58=Required_tag_missing\n2 > D 3"
+        ),
     ),
     P(
         code="DIRECTION_INFERRED",
@@ -675,23 +698,63 @@ PLANTS: tuple[Plant, ...] = (
     ),
     # The same troubles as simulated sessions have them --------------------------------------
     S("GAP_NOT_REQUESTED", "SELL", sell=peer(request_never=1.0), drop=(4,), keepers=("SELL",)),
-    S("RESEND_BAD_BEGIN", "SELL", sell=peer(request_bad_begin=1.0), drop=(4, 5),
-      keepers=("SELL",)),
+    S(
+        "RESEND_BAD_BEGIN",
+        "SELL",
+        sell=peer(request_bad_begin=1.0),
+        drop=(4, 5),
+        keepers=("SELL",),
+    ),
     S("RESEND_INVALID", "SELL", sell=peer(request_from_zero=1.0), drop=(4,)),
     S("RESEND_UNANSWERED", "BUY", buy=peer(resend_unanswered=1.0), drop=(4,), after=150),
     S("RESEND_INCOMPLETE", "BUY", buy=peer(resend_incomplete=1.0), drop=(4, 5, 6), after=150),
     S("RESEND_UNJUSTIFIED", "SELL", sell=peer(request_unjustified=[3]), keepers=("SELL",)),
     S("REPLAY_INTERLEAVED", "BUY", buy=peer(replay_interleaved=[4]), drop=(4, 5, 6)),
-    S("LOGOUT_DURING_GAP", "SELL", sell=peer(logout_on_gap=1.0), drop=(4,), keepers=("SELL",),
-      logout=False),
-    S("GAPFILL_BAD_SEQ", "BUY", buy=peer(gap_fill_bad_seq=1.0), drop=(8, 9, 10), orders=4,
-      after=150, logout=False),
-    S("GAPFILL_BAD_NEWSEQ", "BUY", buy=peer(gap_fill_short=1.0), drop=(8, 9, 10), orders=4,
-      after=150, logout=False),
-    S("GAPFILL_BAD_NEWSEQ", "BUY", buy=peer(gap_fill_long=1.0), drop=(8, 9, 10), orders=4,
-      after=150, logout=False, name="long"),
-    S("NEWSEQ_ABSURD", "BUY", buy=peer(gap_fill_absurd=1.0), drop=(8, 9, 10), orders=4,
-      after=150, logout=False),
+    S(
+        "LOGOUT_DURING_GAP",
+        "SELL",
+        sell=peer(logout_on_gap=1.0),
+        drop=(4,),
+        keepers=("SELL",),
+        logout=False,
+    ),
+    S(
+        "GAPFILL_BAD_SEQ",
+        "BUY",
+        buy=peer(gap_fill_bad_seq=1.0),
+        drop=(8, 9, 10),
+        orders=4,
+        after=150,
+        logout=False,
+    ),
+    S(
+        "GAPFILL_BAD_NEWSEQ",
+        "BUY",
+        buy=peer(gap_fill_short=1.0),
+        drop=(8, 9, 10),
+        orders=4,
+        after=150,
+        logout=False,
+    ),
+    S(
+        "GAPFILL_BAD_NEWSEQ",
+        "BUY",
+        buy=peer(gap_fill_long=1.0),
+        drop=(8, 9, 10),
+        orders=4,
+        after=150,
+        logout=False,
+        name="long",
+    ),
+    S(
+        "NEWSEQ_ABSURD",
+        "BUY",
+        buy=peer(gap_fill_absurd=1.0),
+        drop=(8, 9, 10),
+        orders=4,
+        after=150,
+        logout=False,
+    ),
     S("POSSDUP_NO_ORIG", "BUY", buy=peer(no_orig_sending_time=[4]), drop=(4, 5), logout=False),
     S("ORIG_AFTER_SENDING", "BUY", buy=peer(orig_after_sending=[4]), drop=(4, 5), logout=False),
     S("DUPLICATE_NOT_FLAGGED", "BUY", buy=peer(repeat=[4]), logout=False),
@@ -701,8 +764,13 @@ PLANTS: tuple[Plant, ...] = (
     S("MSG_BEFORE_LOGON", "SELL", sell=peer(request_before_logon=1.0)),
     S("LOGON_REFUSED", "", sell=peer(refuse_logon=[1]), refused=True),
     S("RESET_UNASKED", "SELL", sell=peer(reset_unasked=[1]), logout=False),
-    S("NEXT_EXPECTED_MISMATCH", "SELL", sell=peer(bad_next_expected=[1]), next_expected=True,
-      logout=False),
+    S(
+        "NEXT_EXPECTED_MISMATCH",
+        "SELL",
+        sell=peer(bad_next_expected=[1]),
+        next_expected=True,
+        logout=False,
+    ),
     S("GARBLED", "BUY", buy=peer(garble=[4])),
 )
 

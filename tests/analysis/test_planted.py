@@ -59,7 +59,9 @@ def alarms(case: Case) -> list[str]:
     where = f"{case.plant or case.plant.name} {case.plant.name} {case.keeper} {case.style}"
     return [
         f"{where}: {code} ({side}) {summary}"
-        for code, side, summary in zip(wrong["code"], wrong["side"], wrong["summary"], strict=True)
+        for code, side, summary in zip(
+            wrong["code"], wrong["side"], wrong["summary"], strict=True
+        )
     ]
 
 
