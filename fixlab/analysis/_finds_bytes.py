@@ -29,7 +29,10 @@ def defects(case: Case) -> Iterator[Found]:
         session = _name(case.sessions, case.session[row]) or (missed.session if missed else "")
         number = int(case.number[row])
         which = "" if number == MISSING else f" with MsgSeqNum(34) {number}"
-        if asked:
+        if defect == "truncated" and _line_cut(case, row):
+            fate = "The connection was lost in the middle of it."
+            level, confidence, asked = "info", "high", False
+        elif asked:
             fate, level, confidence = "Its receiver asked for it again.", "", "high"
         elif missed is not None:
             fate = (
@@ -54,6 +57,12 @@ def defects(case: Case) -> Iterator[Found]:
 
 def _name(names: list[str], code: int) -> str:
     return names[code] if code >= 0 else ""
+
+
+def _line_cut(case: Case, row: int) -> bool:
+    """Whether a Logon comes next: then the message was on its way when the line was lost."""
+    behind = case.msg_type[row + 1 : row + 2]
+    return bool(len(behind)) and case.type_of(row + 1) == "A"
 
 
 def _missed(case: Case, row: int) -> Event | None:

@@ -20,16 +20,13 @@ def fills(case: Case) -> Iterator[Found]:
     """GAPFILL_BAD_SEQ, GAPFILL_BAD_NEWSEQ, GAPFILL_UNASKED, NEWSEQ_ABSURD."""
     for event in case.of(Kind.BAD_FILL):
         ask = _open_request(case, event)
-        wrong = (
-            ask is not None
-            and event.expected is not None
-            and ((event.begin or 0) > event.expected)
-        )
+        due = _due(case, event, ask)
+        wrong = due is not None and due < (event.begin or 0)
         yield Found(
             "GAPFILL_BAD_SEQ" if wrong else "GAPFILL_BAD_NEWSEQ", event.row, event.session,
             f"{event.sender}'s gap fill has MsgSeqNum(34) {event.begin} and NewSeqNo(36) "
             f"{'none' if event.end is None else event.end}: it moves nothing"
-            + (f", and the first number to fill is {event.expected}." if wrong else "."),
+            + (f", and the first number to fill is {due}." if wrong else "."),
             side=event.sender, by=event.sender, begin=event.begin, end=event.end,
             topics=gap_topic(event) + (() if ask is None else gap_topic(ask)),
             rows=() if ask is None else (ask.row,),
@@ -52,6 +49,15 @@ def _open_request(case: Case, event: Event) -> Event | None:
         if ask.connection == event.connection and ask.cause != "invalid":
             return ask
     return None
+
+
+def _due(case: Case, event: Event, ask: Event | None) -> int | None:
+    """The number that the answer to a request should go on with; None without a request."""
+    if ask is None:
+        return None
+    rest = [e.begin for e in case.after(Kind.UNANSWERED, event) if e.request == ask.request]
+    known = [n for n in (event.expected, *rest) if n is not None]
+    return min(known) if known else None
 
 
 def _highest(case: Case, event: Event) -> int | None:
