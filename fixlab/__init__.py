@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fixlab import conformance, panels, plots, sim, stores
-    from fixlab.analysis import gaps
+    from fixlab.analysis import gaps, intervals, ledger, resends
+    from fixlab.analysis.findings import Findings, analyze
     from fixlab.dictionary import Dictionary, explain
     from fixlab.errors import FixLabError
     from fixlab.faults import Faults, LinkFaults, PeerFaults, StoreFaults
     from fixlab.journal import Journal
+    from fixlab.logs.read import read_log
     from fixlab.net.acceptor import Acceptor
     from fixlab.net.initiator import Initiator
     from fixlab.rules import RULES
@@ -41,6 +43,7 @@ __all__ = [
     "Dictionary",
     "Faults",
     "FileStore",
+    "Findings",
     "FixLabError",
     "Initiator",
     "Journal",
@@ -61,11 +64,16 @@ __all__ = [
     "Transition",
     "TransitionKind",
     "VirtualClock",
+    "analyze",
     "conformance",
     "explain",
     "gaps",
+    "intervals",
+    "ledger",
     "panels",
     "plots",
+    "read_log",
+    "resends",
     "sim",
     "stores",
     "sweep",
@@ -73,11 +81,11 @@ __all__ = [
 
 # Where each name lives; the packages are not here, since they are their own home.
 _HOMES = {
-    "RULES": "rules",
     "Acceptor": "net.acceptor",
     "Dictionary": "dictionary",
     "Faults": "faults",
     "FileStore": "stores.quickfix",
+    "Findings": "analysis.findings",
     "FixLabError": "errors",
     "Initiator": "net.initiator",
     "Journal": "journal",
@@ -86,6 +94,7 @@ _HOMES = {
     "MemoryStore": "stores.memory",
     "Message": "wire.message",
     "PeerFaults": "faults",
+    "RULES": "rules",
     "Role": "session.transitions",
     "SQLiteStore": "stores.sqlite",
     "Scenario": "sim.scenario",
@@ -98,8 +107,13 @@ _HOMES = {
     "Transition": "session.transitions",
     "TransitionKind": "session.transitions",
     "VirtualClock": "times",
+    "analyze": "analysis.findings",
     "explain": "dictionary",
     "gaps": "analysis",
+    "intervals": "analysis",
+    "ledger": "analysis",
+    "read_log": "logs.read",
+    "resends": "analysis",
     "sweep": "sim.sweeping",
 }
 

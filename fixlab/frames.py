@@ -23,6 +23,12 @@ from fixlab.session.transitions import Role, SessionState, TransitionKind
 TIME = "datetime64[ns, UTC]"
 # What stands for a missing value in an int64 array that `build` is given; also NaT's value.
 MISSING = int(np.iinfo(np.int64).min)
+# Integer columns in which a value may be missing.
+_INTEGERS: dict[str, type[np.signedinteger[Any]]] = {
+    "Int64": np.int64,
+    "Int32": np.int32,
+    "Int16": np.int16,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +167,266 @@ TRANSITIONS = Schema(
     ),
 )
 
-HOW_CLOSED = ("resent", "gap_filled", "mixed", "reset", "abandoned", "open")
+TIME_SOURCES = ("", "log", "capture", "sending_time")
+# How the direction of a message is known, the surest first.
+DIRECTION_SOURCES = ("", "given", "captured", "logged", "file_name", "comp_ids", "timing")
+DEFECTS = (
+    "",
+    "fragment",  # FRM-07: fields of a message, and no BeginString(8) before them
+    "field_order",  # FRM-01: BodyLength(9) is not second or MsgType(35) is not third
+    "body_length",  # FRM-03: BodyLength(9) does not lead to CheckSum(10)
+    "check_sum",  # FRM-04: CheckSum(10) is another sum
+    "truncated",  # FRM-05: no CheckSum(10)
+    "too_long",  # FRM-13: longer than the largest message read
+)
+
+MESSAGES = Schema(
+    name="messages",
+    title="one row for each message in a log, and for each stretch that should be one",
+    columns=(
+        Column(
+            name="time",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT without any readable time",
+            meaning="when it was logged or captured, or else SendingTime(52)",
+        ),
+        Column(
+            name="time_from",
+            dtype="category",
+            missing='"" when time is NaT',
+            meaning="what `time` is: the log's or capture's own stamp, or SendingTime(52)",
+            categories=TIME_SOURCES,
+        ),
+        Column(
+            name="session",
+            dtype="category",
+            missing='"" without CompIDs',
+            meaning="BeginString:ours->theirs, the same in both directions; the side seen "
+            "first stands first when nobody knows which is ours",
+        ),
+        Column(
+            name="direction",
+            dtype="category",
+            missing='"" when not known',
+            meaning="as the side that kept the log sees it",
+            categories=("", "in", "out"),
+        ),
+        Column(
+            name="direction_from",
+            dtype="category",
+            missing='"" when not known',
+            meaning="how the direction is known, the surest first",
+            categories=DIRECTION_SOURCES,
+        ),
+        Column(
+            name="sender",
+            dtype="category",
+            missing='"" when unreadable',
+            meaning="SenderCompID(49)",
+        ),
+        Column(
+            name="target",
+            dtype="category",
+            missing='"" when unreadable',
+            meaning="TargetCompID(56)",
+        ),
+        Column(
+            name="msg_type",
+            dtype="category",
+            missing='"" when unreadable',
+            meaning="MsgType(35)",
+        ),
+        Column(
+            name="msg_seq_num",
+            dtype="Int64",
+            missing="NA when unreadable",
+            meaning="MsgSeqNum(34); numbers beyond int64 are clipped, here and below",
+        ),
+        Column(name="poss_dup", dtype="bool", meaning="PossDupFlag(43) is Y"),
+        Column(name="poss_resend", dtype="bool", meaning="PossResend(97) is Y"),
+        Column(
+            name="sending_time",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT when unreadable",
+            meaning="SendingTime(52)",
+        ),
+        Column(
+            name="orig_sending_time",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT without one",
+            meaning="OrigSendingTime(122)",
+        ),
+        Column(
+            name="begin_seq_no",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="BeginSeqNo(7) of a ResendRequest",
+        ),
+        Column(
+            name="end_seq_no",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="EndSeqNo(16) of a ResendRequest; 0 is open",
+        ),
+        Column(
+            name="new_seq_no",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="NewSeqNo(36) of a SequenceReset",
+        ),
+        Column(name="gap_fill", dtype="bool", meaning="GapFillFlag(123) is Y"),
+        Column(name="reset", dtype="bool", meaning="ResetSeqNumFlag(141) is Y"),
+        Column(
+            name="next_expected",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="NextExpectedMsgSeqNum(789)",
+        ),
+        Column(
+            name="ref_seq_num",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="RefSeqNum(45) of a Reject or BusinessMessageReject",
+        ),
+        Column(
+            name="heart_bt_int",
+            dtype="Int32",
+            unit="s",
+            missing="NA without one",
+            meaning="HeartBtInt(108); clipped to int32",
+        ),
+        Column(
+            name="test_req_id",
+            dtype="category",
+            missing='"" without one',
+            meaning="TestReqID(112)",
+        ),
+        Column(
+            name="text",
+            dtype="category",
+            missing='"" without one, and in application messages but BusinessMessageReject',
+            meaning="Text(58), secrets masked",
+        ),
+        Column(
+            name="secret",
+            dtype="bool",
+            meaning="it holds a password or RawData(96) of a Logon that is not masked (LGN-26)",
+        ),
+        Column(
+            name="body_length",
+            dtype="Int32",
+            unit="bytes",
+            missing="NA when unreadable",
+            meaning="BodyLength(9) as written",
+        ),
+        Column(
+            name="check_sum",
+            dtype="Int16",
+            missing="NA when unreadable",
+            meaning="CheckSum(10) as written",
+        ),
+        Column(
+            name="valid",
+            dtype="bool",
+            meaning="framing, length and checksum are right; the columns of a row that is not "
+            "hold what could be read, which may be wrong",
+        ),
+        Column(
+            name="defect",
+            dtype="category",
+            missing='"" when valid',
+            meaning="what is wrong with it",
+            categories=DEFECTS,
+        ),
+        Column(name="file", dtype="category", meaning="the file it stands in"),
+        Column(
+            name="offset",
+            dtype="int64",
+            unit="bytes",
+            meaning="where it begins in the file, as decompressed and decoded",
+        ),
+        Column(
+            name="length",
+            dtype="int32",
+            unit="bytes",
+            meaning="of the message as logged, without what stands before and behind it",
+        ),
+    ),
+)
+
+LOG_FILES = Schema(
+    name="log_files",
+    title="one row for each file of a log; its bytes are all in one of three places",
+    columns=(
+        Column(name="file", dtype="category", meaning="as in `messages`"),
+        Column(
+            name="bytes", dtype="int64", unit="bytes", meaning="expanded and decoded, in all"
+        ),
+        Column(
+            name="rows", dtype="int64", meaning="messages, and stretches that should be one"
+        ),
+        Column(name="defects", dtype="int64", meaning="rows that are not valid"),
+        Column(name="row_bytes", dtype="int64", unit="bytes", meaning="in these rows"),
+        Column(
+            name="around_bytes",
+            dtype="int64",
+            unit="bytes",
+            meaning="before and behind them in their lines, line ends included",
+        ),
+        Column(
+            name="text_bytes",
+            dtype="int64",
+            unit="bytes",
+            meaning="in lines without a row, such as events",
+        ),
+        Column(name="text_lines", dtype="int64", unit="lines", meaning="how many those are"),
+        Column(
+            name="delimiter", dtype="category", meaning="what its beginning has between fields"
+        ),
+        Column(
+            name="problem",
+            dtype="str",
+            missing='"" when read to its end',
+            meaning="why its bytes end early",
+        ),
+    ),
+)
+
+LOG_SESSIONS = Schema(
+    name="log_sessions",
+    title="one row for each session in a log",
+    columns=(
+        Column(name="session", dtype="category", meaning="as in `messages`"),
+        Column(
+            name="out_messages", dtype="int64", unit="messages", meaning="from who kept the log"
+        ),
+        Column(name="in_messages", dtype="int64", unit="messages", meaning="to who kept it"),
+        Column(
+            name="unknown_messages",
+            dtype="int64",
+            unit="messages",
+            meaning="all of them, when nobody knows who kept it",
+        ),
+        Column(
+            name="direction_from",
+            dtype="category",
+            missing='"" when not known',
+            meaning="how the direction is known, the surest first",
+            categories=DIRECTION_SOURCES,
+        ),
+        Column(
+            name="confidence",
+            dtype="category",
+            meaning="how sure that is",
+            categories=("unknown", "low", "medium", "high", "certain"),
+        ),
+    ),
+)
+
+HOW_CLOSED = ("resent", "gap_filled", "mixed", "reset", "abandoned", "open", "late", "lost")
 
 GAPS = Schema(
     name="gaps",
@@ -239,6 +504,244 @@ GAPS = Schema(
             unit="ms",
             missing="NaN while open or when the beginning is unknown",
             meaning="from noticed to closed",
+        ),
+    ),
+)
+
+# How a missing number ended. "unknown": the receiver once asked for it, and then went on.
+HOW_ENDED = ("replayed", "gap_filled", "late", "reset", "lost", "open", "unknown")
+
+LEDGER = Schema(
+    name="ledger",
+    title="one row for each missing number; very long ranges with one fate are one row",
+    columns=(
+        Column(name="session", dtype="category", meaning="as in the frame read"),
+        Column(name="sender", dtype="category", meaning="CompID whose number it is"),
+        Column(name="receiver", dtype="category", meaning="CompID that missed it"),
+        Column(
+            name="epoch",
+            dtype="int64",
+            meaning="0 until the first reset of both numbers in the log, then counted up",
+        ),
+        Column(
+            name="connection",
+            dtype="int64",
+            meaning="in which it was noticed: 0 began before the log, then counted up",
+        ),
+        Column(name="begin_seq_no", dtype="int64", meaning="the number, or the first of many"),
+        Column(name="end_seq_no", dtype="int64", meaning="the number, or the last of many"),
+        Column(name="count", dtype="int64", unit="numbers", meaning="how many; mostly 1"),
+        Column(
+            name="seen",
+            dtype="category",
+            meaning="hole: it is not where it should be in the log; asked: the receiver asked "
+            "for it, which only of the first number asked for proves that it was missing",
+            categories=("hole", "asked"),
+        ),
+        Column(
+            name="noticed",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT without a time",
+            meaning="when the message came that revealed it",
+        ),
+        Column(name="noticed_row", dtype="int64", meaning="position of that message"),
+        Column(
+            name="noticed_by",
+            dtype="Int64",
+            missing="NA without a number",
+            meaning="MsgSeqNum(34) of that message",
+        ),
+        Column(
+            name="requests",
+            dtype="int64",
+            unit="messages",
+            meaning="ResendRequests of the receiver that asked for it",
+        ),
+        Column(
+            name="requested",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT when never asked for",
+            meaning="when it was first asked for",
+        ),
+        Column(
+            name="requested_row",
+            dtype="Int64",
+            missing="NA when never asked for",
+            meaning="position of that ResendRequest",
+        ),
+        Column(name="how", dtype="category", meaning="how it ended", categories=HOW_ENDED),
+        Column(
+            name="ended",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT while open",
+            meaning="when that happened",
+        ),
+        Column(
+            name="ended_row",
+            dtype="Int64",
+            missing="NA while open",
+            meaning="position of the message that shows it",
+        ),
+        Column(
+            name="duration_ms",
+            dtype="float64",
+            unit="ms",
+            missing="NaN while open or without times",
+            meaning="from noticed to ended",
+        ),
+    ),
+)
+
+HOW_ANSWERED = (
+    *("answered", "disconnect", "reset", "log_end"),
+    *("invalid", "not_sent", "unknown"),
+)
+WHY_ASKED = (
+    *("due", "above", "below", "not_missing", "invalid", "not_sent", "unknown"),
+    "next_expected",
+)
+
+RESENDS = Schema(
+    name="resends",
+    title="one row for each ResendRequest, and what came of it",
+    columns=(
+        Column(name="session", dtype="category", meaning="as in the frame read"),
+        Column(name="asked_by", dtype="category", meaning="CompID that asks"),
+        Column(name="asked_of", dtype="category", meaning="CompID whose numbers it wants"),
+        Column(name="epoch", dtype="int64", meaning="of these numbers, as in `ledger`"),
+        Column(name="connection", dtype="int64", meaning="as in `ledger`"),
+        Column(name="request", dtype="int64", meaning="ordinal in the frame, from 0"),
+        Column(
+            name="time",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT without a time",
+            meaning="when it was asked",
+        ),
+        Column(name="row", dtype="int64", meaning="its position"),
+        Column(
+            name="msg_seq_num",
+            dtype="Int64",
+            missing="NA without a number",
+            meaning="its own MsgSeqNum(34)",
+        ),
+        Column(
+            name="begin_seq_no",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="first number asked for",
+        ),
+        Column(
+            name="end_seq_no",
+            dtype="Int64",
+            missing="NA when not known",
+            meaning="last number asked for; an open end is the last one known then",
+        ),
+        Column(
+            name="why",
+            dtype="category",
+            categories=WHY_ASKED,
+            meaning="due: from the number expected on, or within the gap; above: leaves "
+            "missing ones out; below: begins with one that arrived; next_expected: not a "
+            "ResendRequest but a Logon asked",
+        ),
+        Column(name="missing", dtype="int64", unit="numbers", meaning="of these were missing"),
+        Column(
+            name="covered_by",
+            dtype="Int64",
+            missing="NA when it asks for something new",
+            meaning="the open request that had asked for all of it already",
+        ),
+        Column(
+            name="how",
+            dtype="category",
+            categories=HOW_ANSWERED,
+            meaning="answered to its end, or what came before that",
+        ),
+        Column(name="replayed", dtype="int64", unit="messages", meaning="came again for it"),
+        Column(name="filled", dtype="int64", unit="numbers", meaning="were gap-filled for it"),
+        Column(
+            name="live",
+            dtype="int64",
+            unit="messages",
+            meaning="new ones that came within its answer",
+        ),
+        Column(
+            name="answer",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT without any answer",
+            meaning="when its answer began",
+        ),
+        Column(
+            name="ended",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT while unanswered",
+            meaning="when it was answered to its end",
+        ),
+        Column(
+            name="ended_row",
+            dtype="Int64",
+            missing="NA while unanswered",
+            meaning="position of the message that ended it",
+        ),
+        Column(
+            name="duration_ms",
+            dtype="float64",
+            unit="ms",
+            missing="NaN while unanswered",
+            meaning="from time to ended",
+        ),
+    ),
+)
+
+INTERVALS = Schema(
+    name="intervals",
+    title="one row for each silence of a side that the rules of Heartbeats are about",
+    columns=(
+        Column(name="session", dtype="category", meaning="as in the frame read"),
+        Column(name="sender", dtype="category", meaning="CompID that was silent"),
+        Column(name="connection", dtype="int64", meaning="as in `ledger`"),
+        Column(name="began", dtype=TIME, unit="UTC", meaning="its message before"),
+        Column(
+            name="ended",
+            dtype=TIME,
+            unit="UTC",
+            meaning="its next message, or the last of the connection",
+        ),
+        Column(name="row", dtype="int64", meaning="position of that message"),
+        Column(
+            name="ended_by",
+            dtype="category",
+            categories=("heartbeat", "answer", "test_request", "message", "end"),
+            meaning="Heartbeat, Heartbeat that answers, TestRequest, any other message, or "
+            "the end of the connection",
+        ),
+        Column(name="silence_seconds", dtype="float64", unit="s", meaning="how long it was"),
+        Column(
+            name="heart_bt_int",
+            dtype="Int64",
+            unit="s",
+            missing="NA when the log does not show a Logon",
+            meaning="HeartBtInt(108) of that connection",
+        ),
+        Column(
+            name="tested",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT without a TestRequest",
+            meaning="the TestRequest that this Heartbeat answers",
+        ),
+        Column(
+            name="answer_ms",
+            dtype="float64",
+            unit="ms",
+            missing="NaN without one",
+            meaning="from that TestRequest to the answer",
         ),
     ),
 )
@@ -762,12 +1265,140 @@ DIFFERENCES = Schema(
     ),
 )
 
+SEVERITIES = ("fault", "risk", "info")
+CONFIDENCES = ("high", "medium", "low")
+FINDING_CODES = (
+    "SEQ_GAP",
+    "GAP_NOT_REQUESTED",
+    "GAP_NEVER_CLOSED",
+    "RESEND_UNANSWERED",
+    "RESEND_INCOMPLETE",
+    "RESEND_LOOP",
+    "RESEND_STORM",
+    "RESEND_OVERLAP",
+    "RESEND_BAD_BEGIN",
+    "RESEND_UNJUSTIFIED",
+    "RESEND_INVALID",
+    "RESEND_HUGE",
+    "MUTUAL_GAP",
+    "REPLAY_INTERLEAVED",
+    "APP_MSG_FILLED_OVER",
+    "MESSAGE_LOST",
+    "LOGOUT_DURING_GAP",
+    "SEQ_SKIPPED",
+    "GAPFILL_BAD_SEQ",
+    "GAPFILL_BAD_NEWSEQ",
+    "GAPFILL_SKIPS_UNSEEN",
+    "GAPFILL_IGNORED",
+    "GAPFILL_UNASKED",
+    "NEWSEQ_ABSURD",
+    "RESET_BACKWARDS",
+    "RESET_NOT_HONOURED",
+    "RESET_TWICE",
+    "RESET_UNASKED",
+    "RESET_BAD_SEQ",
+    "SEQ_TOO_LOW",
+    "STORE_REWOUND",
+    "ONE_SIDE_ROLLED",
+    "DUPLICATE_NOT_FLAGGED",
+    "REPLAY_NOT_FLAGGED",
+    "POSSDUP_NO_ORIG",
+    "ORIG_AFTER_SENDING",
+    "NEXT_EXPECTED_MISMATCH",
+    "MANUAL_SEQ_EDIT",
+    "SECOND_LOGON",
+    "LOGON_REFUSED",
+    "LOGON_UNANSWERED",
+    "RECONNECT_HAMMER",
+    "MSG_BEFORE_LOGON",
+    "ENDED_WITHOUT_LOGOUT",
+    "HEARTBEAT_LATE",
+    "HEARTBEAT_MISSING",
+    "TESTREQ_UNANSWERED",
+    "OUTSIDE_WINDOW",
+    "CLOCK_SKEW",
+    "CHECKSUM_BAD",
+    "BODYLENGTH_BAD",
+    "GARBLED",
+    "SECRET_IN_LOG",
+    "SESSION_REJECT",
+    "DIRECTION_INFERRED",
+)
+
+FINDINGS = Schema(
+    name="findings",
+    title="one row for each finding of `analyze`, in the order of the log",
+    columns=(
+        Column(
+            name="code", dtype="category", meaning="what was found", categories=FINDING_CODES
+        ),
+        Column(
+            name="severity",
+            dtype="category",
+            meaning="fault: a rule was broken; risk: legal, but it will hurt; info also when "
+            "it follows from another finding",
+            categories=SEVERITIES,
+        ),
+        Column(
+            name="confidence",
+            dtype="category",
+            meaning="how sure the log makes it",
+            categories=CONFIDENCES,
+        ),
+        Column(name="rule", dtype="category", meaning="id of the rule it is about"),
+        Column(
+            name="side",
+            dtype="str",
+            missing="NaN if nobody, or not known",
+            meaning="CompID at fault",
+        ),
+        Column(
+            name="by",
+            dtype="str",
+            missing="NaN without a message",
+            meaning="CompID whose message shows it",
+        ),
+        Column(name="session", dtype="category", meaning="as in `messages`"),
+        Column(
+            name="time", dtype=TIME, unit="UTC", missing="NaT without one", meaning="of its row"
+        ),
+        Column(
+            name="msg_seq_num",
+            dtype="Int64",
+            missing="NA when unreadable",
+            meaning="MsgSeqNum(34) of its row",
+        ),
+        Column(
+            name="begin_seq_no",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="first number it is about",
+        ),
+        Column(
+            name="end_seq_no",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="last number it is about",
+        ),
+        Column(
+            name="caused_by",
+            dtype="Int64",
+            missing="NA at the root of a trouble",
+            meaning="row of the finding that it follows from",
+        ),
+        Column(name="summary", dtype="str", meaning="what happened, in a sentence or two"),
+        Column(name="expected", dtype="str", meaning="what should have happened"),
+        Column(name="advice", dtype="str", meaning="what to do"),
+    ),
+)
+
 SCHEMAS = {
     schema.name: schema
     for schema in (
-        *(TRANSITIONS, GAPS, FLIGHTS, FATES, RUNS),
+        *(TRANSITIONS, MESSAGES, LOG_FILES, LOG_SESSIONS),
+        *(GAPS, LEDGER, RESENDS, INTERVALS, FLIGHTS, FATES, RUNS),
         *(STORES, STORED, STORE_PROBLEMS, STORE_EDIT),
-        *(REPORT, DIFFERENCES),
+        *(REPORT, DIFFERENCES, FINDINGS),
     )
 }
 
@@ -775,12 +1406,16 @@ SCHEMAS = {
 def check(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """`frame` with the columns of `schema`; more columns, any order, are fine.
 
+    What has a `.frame`, such as a log that was read, stands for that frame.
+
     It is the same object, unless `pd.concat` of two frames has turned a category of any text
     into plain text: then it is a copy in which it is a category again.
 
     Raises `SchemaError` when it is no frame, lacks a column, or a column has another dtype or
     other categories; the message names the column, what was found and what was expected.
     """
+    if not isinstance(frame, pd.DataFrame):
+        frame = getattr(frame, "frame", frame)
     if not isinstance(frame, pd.DataFrame):
         raise SchemaError(
             f"expected a frame of schema {schema.name}, found {type(frame).__name__}"
@@ -835,7 +1470,8 @@ def empty(schema: Schema) -> pd.DataFrame:
 def build(schema: Schema, values: Mapping[str, Any]) -> pd.DataFrame:
     """A frame of `schema` from the values of its columns, which are used, not copied.
 
-    Times and integers are int64 arrays (nanoseconds; `MISSING` where missing); categories a
+    Times and integers are int64 arrays (nanoseconds; `MISSING` where missing; what a narrower
+    dtype cannot hold is clipped); categories a
     `pandas.Categorical` or a sequence of str; text a sequence of str.
     """
     data = {column.name: _array(values[column.name], column) for column in schema.columns}
@@ -863,6 +1499,26 @@ def categorical(positions: Any, categories: Sequence[str]) -> pd.Categorical:
     )
 
 
+def renamed(positions: npt.NDArray[Any], texts: Sequence[str]) -> pd.Categorical:
+    """A categorical of the texts that occur, sorted, from positions in texts of any order."""
+    occurs = np.zeros(len(texts), np.bool_)
+    occurs[positions] = True
+    found = sorted({texts[i] for i in np.flatnonzero(occurs).tolist()})
+    place = {text: i for i, text in enumerate(found)}
+    new = np.array([place.get(text, 0) for text in texts], narrowest(len(found)))
+    return categorical(new[positions], found)
+
+
+def narrowest(count: int) -> type[np.signedinteger[Any]]:
+    """The dtype in which pandas keeps positions in `count` categories."""
+    return np.int8 if count < 128 else np.int16 if count < 32_768 else np.int32
+
+
+def narrow(values: npt.NDArray[Any], missing: int, dtype: str) -> Any:
+    """A column of integers that have its width already, `missing` for those that lack."""
+    return IntegerArray(values.astype(_INTEGERS[dtype], copy=False), values == missing)
+
+
 def nanoseconds(frame: pd.DataFrame, name: str) -> npt.NDArray[np.int64]:
     """A column of times as nanoseconds since the epoch; `MISSING` for NaT."""
     return frame[name].to_numpy("datetime64[ns]").view(np.int64)
@@ -886,12 +1542,23 @@ def _array(values: Any, column: Column) -> Any:
         if column.categories is None:
             return category(values)
         return _coded(values, _category_dtype(column.categories))
+    return array(values, dtype)
+
+
+def array(values: Any, dtype: str) -> Any:
+    """A column of any dtype but a category, from values as `build` takes them."""
+    if isinstance(values, IntegerArray):
+        return values
     if dtype == TIME:
         times = np.asarray(values, dtype=np.int64).view("datetime64[ns]")
         return pd.DatetimeIndex(times).tz_localize("UTC")
-    if dtype == "Int64":
+    if dtype in _INTEGERS:
         integers = np.asarray(values, dtype=np.int64)
-        return IntegerArray(integers, integers == MISSING)
+        missing = integers == MISSING
+        if dtype == "Int64":
+            return IntegerArray(integers, missing)
+        limits = np.iinfo(_INTEGERS[dtype])
+        return IntegerArray(integers.clip(limits.min, limits.max).astype(limits.dtype), missing)
     if dtype == "str":
         return pd.array(np.asarray(values, dtype=object), dtype="str")
     return np.asarray(values, dtype=dtype)

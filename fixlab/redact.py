@@ -76,6 +76,11 @@ def escape(text: str | bytes) -> str:
     return html.escape(printable(text), quote=True)
 
 
+def escape_lines(text: str) -> str:
+    """The same for text of several lines, which stay lines."""
+    return "\n".join(map(escape, text.split("\n")))
+
+
 def _checked(tags: tuple[int, ...]) -> tuple[int, ...]:
     for tag in tags:
         if not isinstance(tag, int) or isinstance(tag, bool) or tag < 1:

@@ -10,6 +10,7 @@ from fixlab.errors import SchemaError
 from fixlab.frames import (
     FLIGHTS,
     GAPS,
+    MESSAGES,
     MISSING,
     SCHEMAS,
     TRANSITIONS,
@@ -126,12 +127,30 @@ def test_build_turns_the_sentinel_into_missing_values() -> None:
     assert frame["time"][1] == pd.Timestamp("1970-01-01 00:00:01.000000001", tz="UTC")
 
 
+def test_a_narrow_integer_is_clipped_and_may_be_missing() -> None:
+    schema = Schema(
+        name="small",
+        title="a row",
+        columns=(Column(name="number", dtype="Int32", meaning="a number"),),
+    )
+    frame = check(build(schema, {"number": [MISSING, 2**40, -(2**40), 7]}), schema)
+    assert frame["number"].isna().tolist() == [True, False, False, False]
+    assert frame["number"][1:].tolist() == [2**31 - 1, -(2**31), 7]
+
+
+def test_what_has_a_frame_stands_for_it() -> None:
+    class Log:
+        frame = empty(MESSAGES)
+
+    assert check(Log(), MESSAGES) is Log.frame  # type: ignore[arg-type]
+
+
 def test_a_schema_shows_as_a_table() -> None:
     lines = str(GAPS).splitlines()
     assert lines[0] == "gaps: one row for each gap in the numbers that a session received"
     assert lines[1].split() == ["column", "dtype", "unit", "missing", "meaning"]
     assert [line.split()[0] for line in lines[2:]] == GAPS.names
-    assert "how it ended: resent gap_filled mixed reset abandoned open" in str(GAPS)
+    assert "how it ended: resent gap_filled mixed reset abandoned open late lost" in str(GAPS)
     page = TRANSITIONS._repr_html_()
     assert page.count("<tr>") == 1 + len(TRANSITIONS.columns)
     assert "&quot;&quot; without a message" in page

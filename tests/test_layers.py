@@ -36,7 +36,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "faults": (*LAYER_2, "session"),
     "sim": LAYER_4,
     "net": LAYER_4,
-    "logs": (*LAYER_0, "wire.tags", "frames"),
+    # A row is decoded on demand: the message in it, and what its fields are called.
+    "logs": (*LAYER_0, "wire", "dictionary", "frames"),
     "analysis": (*LAYER_0, "frames", *VOCABULARY),
     "engines": LAYER_0,
     "conformance": (*LAYER_4, "sim", "net", "logs", "engines"),
@@ -69,6 +70,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         FRAMES,
     ),
     "sim": (*FRAMES, "tqdm"),
+    # What reads captures, URLs and Parquet is loaded when it is asked for.
     "sql": ("sqlalchemy",),
     "engines": ("quickfix", "fixcore"),
     "plots": (*FRAMES, "matplotlib"),

@@ -1,0 +1,1 @@
+"""Any FIX log into a frame: reading, following, captures."""

@@ -1,0 +1,232 @@
+"""read_log(): any FIX log into a frame, and Log, which holds both."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from fixlab import frames, redact
+from fixlab.dictionary import Dictionary, explain
+from fixlab.dictionary.explanation import Explained
+from fixlab.errors import ConfigError
+from fixlab.frames import LOG_FILES, LOG_SESSIONS
+from fixlab.logs._blocks import BLOCK_BYTES, Account, blocks
+from fixlab.logs._columns import Book
+from fixlab.logs._frame import Rows
+from fixlab.logs._records import to_wire
+from fixlab.logs._sides import CONFIDENCE, Pair, Seen, Side
+from fixlab.logs._sources import Source, Where, opened, sources
+from fixlab.logs._style import START
+from fixlab.logs._tags import checked
+from fixlab.wire.message import Message
+
+HTML_ROWS = 10
+
+
+class Log:
+    """A log that was read: `frame` has one row a message. Whatever takes a frame takes a Log.
+
+    - `frame`: schema `fixlab.frames.MESSAGES`, and a column for each tag asked for.
+    - `files`: one row a file, schema `LOG_FILES`: what became of each of its bytes.
+    - `sessions`: one row a session, schema `LOG_SESSIONS`: which side kept the log, and why.
+    - `message(i)`, `decode(i)`, `raw(i)`: the whole message in row `i`, read from its file.
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        found: Sequence[Source],
+        accounts: Sequence[Account],
+        pairs: dict[Pair, tuple[Seen, Side]],
+        notes: Sequence[str],
+    ) -> None:
+        self.frame = frame
+        self.files = _files(accounts)
+        self.sessions = _sessions(pairs)
+        self.notes = tuple(notes)  # what the reader should know of the reading, in words
+        self._sources = {source.name: source for source in found}
+        self._delimiters = {account.name: account.style.delimiter for account in accounts}
+
+    def raw(self, row: int) -> bytes:
+        """The bytes of a row as the file has them, secrets masked.
+
+        Raises `ConfigError` when there is no such row, or the file is no longer there or has
+        changed.
+        """
+        return redact.mask(self._bytes(row))
+
+    def message(self, row: int) -> Message:
+        """The message in a row, its delimiters turned into SOH. Raises as `raw` does.
+
+        What shows it masks secrets. A row that is not valid gives what can be read of it.
+        """
+        raw = self._bytes(row)
+        start = START.match(raw)
+        file = str(self.frame["file"].iloc[row])
+        delimiter = start[2] if start else self._delimiters[file]
+        wire = to_wire(raw, delimiter)
+        return Message.from_wire(wire if wire.endswith(b"\x01") else wire + b"\x01")
+
+    def decode(self, row: int, dictionary: Dictionary | None = None) -> Explained:
+        """The message in a row field by field, with names and meanings. Raises as `raw` does.
+
+        Names are those of `dictionary`, or else of the specification.
+        """
+        return explain(self.message(row), dictionary)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def summary(self) -> str:
+        """What was read, in a few lines."""
+        files = self.files
+        bad = int(files["defects"].sum())
+        size = int(files["bytes"].sum())
+        lines = [
+            f"{len(self):,} rows, {bad:,} with a defect, from {_files_of(len(files))}, "
+            f"{size:,} bytes:",
+            f"  {int(files['row_bytes'].sum()):,} in rows, "
+            f"{int(files['around_bytes'].sum()):,} around them, "
+            f"{int(files['text_bytes'].sum()):,} in {int(files['text_lines'].sum()):,} lines "
+            "of other text",
+        ]
+        shown = self.sessions.head(HTML_ROWS)
+        for name, out, into, unknown, source, confidence in shown.itertuples(index=False):
+            way = f"{out:,} out, {into:,} in" if source else f"{unknown:,} either way"
+            why = f" ({source})" if source else ""
+            lines.append(f"  {name!s}: {way}; confidence in that: {confidence!s}{why}")
+        if len(self.sessions) > len(shown):
+            lines.append(f"  … and {len(self.sessions) - len(shown):,} more sessions")
+        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+    def __repr__(self) -> str:
+        return f"<Log {self.summary}>"
+
+    def _repr_html_(self) -> str:
+        table = self.frame.head(HTML_ROWS).to_html(max_cols=20, escape=True)
+        return f"<pre>{redact.escape_lines(self.summary)}</pre>{table}"
+
+    def _bytes(self, row: int) -> bytes:
+        if not -len(self) <= row < len(self):
+            raise ConfigError(f"expected a row from 0 to {len(self) - 1}, found {row}")
+        name = str(self.frame["file"].iloc[row])
+        offset, length = (
+            int(self.frame["offset"].iloc[row]),
+            int(self.frame["length"].iloc[row]),
+        )
+        found = _read_at(self._sources[name], offset, length)
+        if len(found) < length:
+            raise ConfigError(
+                f"{name} has changed: expected {length} bytes at {offset}, found {len(found)}"
+            )
+        return found
+
+
+def read_log(
+    path: Where,
+    *,
+    tags: Iterable[int] = (),
+    ours: str | Collection[str] = (),
+) -> Log:
+    r"""Read any FIX log: a file, a list of files, a pattern, a folder, or an fsspec URL.
+
+    Messages may be divided by SOH, `|`, `^A`, `\x01`, `<SOH>`, its picture or line ends, have
+    any text before and behind them, share a line or span several, between lines of other
+    text, in files that are compressed (gz, bz2, xz, zst) or in UTF-16. Files are read in the
+    order of the times in them, so rotated ones need no care.
+
+    Parameters
+    - `tags`: each adds a column, named and typed as the specification has the field.
+    - `ours`: CompIDs of the side that kept the log. Without it the direction is taken from
+      words in the lines, names of files, CompIDs or times; `direction_from` says which.
+
+    Returns a `Log`, whose `frame` has schema `fixlab.frames.MESSAGES`: rows in the order of
+    the file. What should be a message and is not right is a row with `valid=False` and its
+    `defect`; each byte is accounted for in `files`. A line longer than 1 MiB without a message
+    is read in pieces of that size, and a longer message is a defect. Of more than 65,536
+    distinct CompIDs, all further ones read "…".
+
+    Raises `ConfigError` when a file cannot be found or read, or an argument is wrong;
+    `LogFormatError` for a compressed file that expands without end.
+
+    Source: FRM-01 to FRM-07, FRM-13, DAT-01 to DAT-03.
+    """
+    return _read(sources(path), checked(tags), _own(ours), BLOCK_BYTES)
+
+
+def _own(ours: str | Collection[str]) -> frozenset[str]:
+    return frozenset((ours,) if isinstance(ours, str) else ours)
+
+
+def _read(
+    found: Sequence[Source], tags: Sequence[int], ours: Collection[str], block_bytes: int
+) -> Log:
+    book = Book()
+    rows = Rows(book, tags)
+    accounts = [Account(source.name) for source in found]
+    for i, (source, account) in enumerate(zip(found, accounts, strict=True)):
+        for block in blocks(source, book, tags, account, block_bytes):
+            rows.add(block, i)
+    frame, pairs = rows.frame([source.name for source in found], ours)
+    return Log(frame, found, accounts, pairs, _notes(accounts, book))
+
+
+def _notes(accounts: Sequence[Account], book: Book) -> list[str]:
+    notes = [f"{each.name} {each.problem}" for each in accounts if each.problem]
+    notes += [
+        f"more distinct values than are kept in {names}: all further ones read …"
+        for names in book.overflowed
+    ]
+    return notes
+
+
+def _read_at(source: Source, offset: int, length: int) -> bytes:
+    stream = opened(source)
+    try:
+        return stream.read_at(offset, length)
+    finally:
+        stream.close()
+
+
+def _files(accounts: Sequence[Account]) -> pd.DataFrame:
+    columns: dict[str, Any] = {
+        "file": [each.name for each in accounts],
+        "bytes": [each.bytes for each in accounts],
+        "rows": [each.rows for each in accounts],
+        "defects": [each.defects for each in accounts],
+        "row_bytes": [each.row_bytes for each in accounts],
+        "around_bytes": [each.tally.around_bytes for each in accounts],
+        "text_bytes": [each.tally.text_bytes for each in accounts],
+        "text_lines": [each.tally.text_lines for each in accounts],
+        "delimiter": [ascii(each.style.delimiter.decode())[1:-1] for each in accounts],
+        "problem": [redact.printable(each.problem) for each in accounts],
+    }
+    return frames.build(LOG_FILES, columns)
+
+
+def _sessions(pairs: dict[Pair, tuple[Seen, Side]]) -> pd.DataFrame:
+    counts: dict[str, dict[str, int]] = {}
+    source: dict[str, str] = {}
+    for seen, side in pairs.values():
+        of_session = counts.setdefault(side.session, {"": 0, "in": 0, "out": 0})
+        of_session[side.direction] += seen.rows
+        source[side.session] = side.source
+    names = [name for name in counts if name]
+    return frames.build(
+        LOG_SESSIONS,
+        {
+            "session": names,
+            "out_messages": [counts[name]["out"] for name in names],
+            "in_messages": [counts[name]["in"] for name in names],
+            "unknown_messages": [counts[name][""] for name in names],
+            "direction_from": [source[name] for name in names],
+            "confidence": [CONFIDENCE[source[name]] for name in names],
+        },
+    )
+
+
+def _files_of(count: int) -> str:
+    return "one file" if count == 1 else f"{count:,} files"

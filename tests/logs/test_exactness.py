@@ -1,0 +1,89 @@
+"""The fast reader, the exact reader and the slow reference agree, on whatever comes."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+
+from fixlab.errors import FixLabError
+from fixlab.logs import _blocks, _records, _scan
+from tests.logs.compare import differences, log_of
+from tests.logs.made import DELIMITERS, Maker
+
+SEEDS = range(60)
+LINES = 100
+
+
+@pytest.fixture
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits that these logs reach, so that what happens there is compared as well."""
+    for module in (_records, _scan, _blocks):
+        monkeypatch.setattr(module, "RECORD_MAX", 2_000)
+    for module in (_records, _scan):
+        monkeypatch.setattr(module, "QUOTED_MAX", 400)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_all_rows_equal_those_of_the_reference_reader(seed: int) -> None:
+    assert differences(Maker(seed).log(LINES)) == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_blocks_of_any_size_give_the_rows_of_the_reference(seed: int) -> None:
+    size = random.Random(seed).choice((300, 777, 4_096, 20_000))
+    assert differences(Maker(1_000 + seed).log(LINES), size) == []
+
+
+@pytest.mark.usefixtures("small_limits")
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_same_at_the_limits_of_what_is_read(seed: int) -> None:
+    size = random.Random(seed).choice((300, 777, 4_096, 1 << 20))
+    assert differences(Maker(2_000 + seed).log(LINES), size) == []
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_any_split_into_blocks_gives_the_same_frame(seed: int) -> None:
+    data = Maker(3_000 + seed).log(LINES)
+    whole = log_of(data, tags=(11, 58)).frame
+    for size in (1_000, 3_333, 65_536):
+        assert_frame_equal(log_of(data, block_bytes=size, tags=(11, 58)).frame, whole)
+
+
+PIECES = st.sampled_from(
+    (
+        *(b"8=FIX.4.4", b"8=FIXT.1.1", b"9=5", b"9=61", b"35=0", b"34=1", b"10=000", b"10=161"),
+        *(b"\n", b"\r\n", b" ", b"95=3", b"96=abc", b"49=A", b"56=B", b"52=20260105-09:00:00"),
+    )
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(DELIMITERS),
+    st.lists(st.one_of(PIECES, st.binary(max_size=8), st.just(b"MARK")), max_size=60),
+)
+def test_any_sequence_of_pieces_reads_as_in_the_reference(
+    mark: bytes, parts: list[bytes]
+) -> None:
+    data = b"".join(mark if part == b"MARK" else part + mark for part in parts)
+    if not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x1f\x8b", b"BZh")) and 0 not in data:
+        assert differences(data, 300) == []
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=2_000))
+def test_arbitrary_bytes_raise_nothing_but_a_fixlab_error(data: bytes) -> None:
+    try:
+        log = log_of(data, tags=(58, 38, 60, 43, 554))
+    except FixLabError:
+        return
+    places = log.files.iloc[0]
+    parts = places["row_bytes"] + places["around_bytes"] + places["text_bytes"]
+    assert parts == places["bytes"]
+    assert log.summary
+    for row in range(len(log)):
+        log.decode(row)
