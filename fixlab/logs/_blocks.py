@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fixlab.logs._columns import Block, Book
-from fixlab.logs._records import RECORD_MAX, Tally
+from fixlab.logs._records import RECORD_MAX, Reader, Tally
 from fixlab.logs._scan import FRONT, Scanner
 from fixlab.logs._sources import Source, Stream, opened
 from fixlab.logs._style import SNIFF_BYTES, Style, sniff
 from fixlab.logs._words import PADDING
+from fixlab.times import parse_utc
+from fixlab.wire.message import Message
 
 # Large enough that NumPy's cost per call vanishes, and its arrays still fit a cache.
 BLOCK_BYTES = 1 << 20
+_LOOK_BYTES = 1 << 16  # at the beginning of a file, to tell when it began
 
 
 @dataclass(slots=True)
@@ -44,6 +47,25 @@ def blocks(
     finally:
         stream.close()
     account.problem = stream.problem
+
+
+def first_time(source: Source) -> int | None:
+    """The first time in a file, in ns, if one of its first messages has any."""
+    stream = opened(source)
+    try:
+        head = bytearray(_LOOK_BYTES)
+        head = head[: stream.readinto(memoryview(head))]
+    finally:
+        stream.close()
+    reader = Reader(sniff(bytes(head)))
+    _, records = reader.read(head, 0, len(head), last=True, until=len(head))
+    for record in records:
+        if record.said.time is not None:
+            return record.said.time
+        sent = Message.from_wire(record.wire).get(52)
+        if sent and (time := parse_utc(sent.encode("latin-1"))) is not None:
+            return time
+    return None
 
 
 def _blocks(

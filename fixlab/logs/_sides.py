@@ -65,7 +65,7 @@ def sides(
     result: dict[Pair, Side] = {}
     for pair in pairs:
         version, sender, target = pair
-        if not sender or not target:
+        if not sender or not target or not version:
             result[pair] = Side("", "", "")
             continue
         key = (version, *sorted((sender, target)))

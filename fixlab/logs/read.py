@@ -12,11 +12,12 @@ from fixlab.dictionary import Dictionary, explain
 from fixlab.dictionary.explanation import Explained
 from fixlab.errors import ConfigError
 from fixlab.frames import LOG_FILES, LOG_SESSIONS
-from fixlab.logs._blocks import BLOCK_BYTES, Account, blocks
+from fixlab.logs._blocks import BLOCK_BYTES, Account, blocks, first_time
 from fixlab.logs._columns import Book
 from fixlab.logs._frame import Rows
+from fixlab.logs._pairs import Pairs
 from fixlab.logs._records import to_wire
-from fixlab.logs._sides import CONFIDENCE, Pair, Seen, Side
+from fixlab.logs._sides import CONFIDENCE, Pair, Seen, Side, sides
 from fixlab.logs._sources import Source, Where, opened, sources
 from fixlab.logs._style import START
 from fixlab.logs._tags import checked
@@ -154,7 +155,16 @@ def read_log(
 
     Source: FRM-01 to FRM-07, FRM-13, DAT-01 to DAT-03.
     """
-    return _read(sources(path), checked(tags), _own(ours), BLOCK_BYTES)
+    return _read(_in_order(sources(path)), checked(tags), _own(ours), BLOCK_BYTES)
+
+
+def _in_order(found: list[Source]) -> list[Source]:
+    """Files by the first time in them; those without keep their place behind the others."""
+    if len(found) < 2:
+        return found
+    times = [first_time(source) for source in found]
+    order = sorted(range(len(found)), key=lambda i: (times[i] is None, times[i] or 0, i))
+    return [found[i] for i in order]
 
 
 def _own(ours: str | Collection[str]) -> frozenset[str]:
@@ -170,15 +180,19 @@ def _read(
     for i, (source, account) in enumerate(zip(found, accounts, strict=True)):
         for block in blocks(source, book, tags, account, block_bytes):
             rows.add(block, i)
-    frame, pairs = rows.frame([source.name for source in found], ours)
-    return Log(frame, found, accounts, pairs, _notes(accounts, book))
+    names = [source.name for source in found]
+    seen = rows.pairs.seen()
+    decided = sides(seen, ours, names)
+    pairs = {pair: (seen[pair], decided[pair]) for pair in seen}
+    notes = _notes(accounts, book, rows.pairs)
+    return Log(rows.frame(names, decided), found, accounts, pairs, notes)
 
 
-def _notes(accounts: Sequence[Account], book: Book) -> list[str]:
+def _notes(accounts: Sequence[Account], book: Book, pairs: Pairs) -> list[str]:
     notes = [f"{each.name} {each.problem}" for each in accounts if each.problem]
     notes += [
         f"more distinct values than are kept in {names}: all further ones read …"
-        for names in book.overflowed
+        for names in (*book.overflowed, *(["session"] if pairs.overflowed else []))
     ]
     return notes
 
