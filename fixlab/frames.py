@@ -925,6 +925,15 @@ def narrowest(count: int) -> type[np.signedinteger[Any]]:
     return np.int8 if count < 128 else np.int16 if count < 32_768 else np.int32
 
 
+def masked(values: npt.NDArray[np.int64], missing: npt.NDArray[np.bool_], dtype: str) -> Any:
+    """A column of integers, clipped to its dtype, missing where said."""
+    width = _INTEGERS[dtype]
+    if width is not np.int64:
+        limits = np.iinfo(width)
+        values = values.clip(limits.min, limits.max).astype(width)
+    return IntegerArray(values, missing)
+
+
 def narrow(values: npt.NDArray[Any], missing: int, dtype: str) -> Any:
     """A column of integers that have its width already, `missing` for those that lack."""
     return IntegerArray(values.astype(_INTEGERS[dtype], copy=False), values == missing)

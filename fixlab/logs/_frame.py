@@ -28,6 +28,10 @@ from fixlab.logs._pairs import OF_PAIRS, Pairs
 from fixlab.logs._sides import Pair, Side
 from fixlab.logs._tags import typed
 
+# What is kept of a block's columns, and the pair of each row instead of the rest.
+_DTYPES = {name: dtype for name, dtype in DENSE.items() if name not in OF_PAIRS}
+_DTYPES["pair"] = np.int32
+_ROWS_MIN = 1 << 14  # room that is made at least
 _DIRECTIONS = MESSAGES["direction"].categories or ()
 
 
@@ -38,32 +42,46 @@ class Rows:
         self.book = book
         self.pairs = Pairs(book)
         self._tags = tuple(tags)
-        self._dense: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in (*DENSE, "pair")}
+        self._dense: dict[str, npt.NDArray[Any]] = {}
         self._sparse: dict[str, list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]] = {}
         self._extra: dict[int, list[tuple[npt.NDArray[Any], list[bytes]]]] = {}
         self._files: list[tuple[int, int]] = []  # file, rows
-        self._count = 0
+        self._count = self._room = 0
 
     def __len__(self) -> int:
         return self._count
 
+    def expect(self, rows: int) -> None:
+        """Make room for as many more; what is never filled takes no memory."""
+        if self._count + rows <= self._room:
+            return
+        self._room = self._count + rows
+        for name, dtype in _DTYPES.items():
+            column = np.empty(self._room, dtype)
+            if self._count:
+                column[: self._count] = self._dense[name][: self._count]
+            self._dense[name] = column
+
     def add(self, block: Block, file: int) -> None:
         """Rows that follow those before."""
-        if len(block) == 0:
+        size = len(block)
+        if size == 0:
             return
-        self._dense["pair"].append(self.pairs.add(block))
+        begin, end = self._count, self._count + size
+        if end > self._room:
+            self.expect(max(size, self._room, _ROWS_MIN))
+        self._dense["pair"][begin:end] = self.pairs.add(block)
         for name, column in block.dense.items():
-            if name not in OF_PAIRS:
-                self._dense[name].append(column)
+            if name in _DTYPES:
+                self._dense[name][begin:end] = column
         for name, (rows, values) in block.sparse.items():
-            self._sparse.setdefault(name, []).append((rows + self._count, values))
+            self._sparse.setdefault(name, []).append((rows + begin, values))
         for tag, (rows, texts) in block.extra.items():
-            self._extra.setdefault(tag, []).append((rows + self._count, texts))
+            self._extra.setdefault(tag, []).append((rows + begin, texts))
         if self._files and self._files[-1][0] == file:
-            self._files[-1] = (file, self._files[-1][1] + len(block))
-        else:
-            self._files.append((file, len(block)))
-        self._count += len(block)
+            size += self._files.pop()[1]
+        self._files.append((file, size))
+        self._count = end
 
     def frame(
         self, names: Sequence[str], decided: Mapping[Pair, Side], time_source: str = "log"
@@ -74,8 +92,9 @@ class Rows:
         values["msg_type"] = _named(self._take("msg_type"), book.msg_types)
         values |= self._times(time_source)
         values["msg_seq_num"] = self._take("msg_seq_num")
-        for name in (*SPARSE.values(), "orig_sending_time"):
-            values[name] = self._spread(name, MISSING, np.int64)
+        for name in SPARSE.values():
+            values[name] = self._numbers(name)
+        values["orig_sending_time"] = self._spread("orig_sending_time", MISSING, np.int64)
         values["test_req_id"] = self._spread_names("test_req_id", book.test_req_ids)
         values["text"] = self._spread_names("text", book.texts)
         flags = self._take("flags")
@@ -99,17 +118,24 @@ class Rows:
             rows, texts = self._texts(tag)
             name, column = typed(tag, rows, texts, self._count)
             frame[name] = column
-        self._files, self._count = [], 0
+        self._files, self._count, self._room = [], 0, 0
         return frame
 
     # Columns -------------------------------------------------------------------------------
 
     def _take(self, name: str) -> npt.NDArray[Any]:
-        parts = self._dense[name]
-        dtype = DENSE.get(name, np.int32)
-        whole = np.concatenate(parts) if parts else np.empty(0, dtype)
-        parts.clear()
-        return whole
+        column = self._dense.pop(name, np.empty(0, _DTYPES[name]))
+        return column[: self._count]
+
+    def _numbers(self, name: str) -> Any:
+        """A column of numbers that few rows have; those that lack one take a byte each."""
+        missing = np.ones(self._count, np.bool_)
+        # Zeros under the mask: memory that was never written is none.
+        column = np.zeros(self._count, np.int64)
+        for rows, values in self._sparse.pop(name, ()):
+            column[rows] = values
+            missing[rows] = values == MISSING
+        return frames.masked(column, missing, MESSAGES[name].dtype)
 
     def _times(self, source: str) -> dict[str, Any]:
         time, sending = self._take("time"), self._take("sending_time")

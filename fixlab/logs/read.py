@@ -24,6 +24,7 @@ from fixlab.logs._tags import checked
 from fixlab.wire.message import Message
 
 HTML_ROWS = 10
+_ROWS_EXPECTED_MAX = 1 << 24  # that room is made for before they are there
 
 
 class Log:
@@ -179,6 +180,10 @@ def _read(
     accounts = [Account(source.name) for source in found]
     for i, (source, account) in enumerate(zip(found, accounts, strict=True)):
         for block in blocks(source, book, tags, account, block_bytes):
+            if account.rows == len(block) and source.size:
+                # As many as the first block promises, and some more.
+                promised = int(1.1 * account.rows * source.size / account.bytes)
+                rows.expect(min(promised, _ROWS_EXPECTED_MAX) + len(block))
             rows.add(block, i)
     names = [source.name for source in found]
     seen = rows.pairs.seen()
