@@ -209,7 +209,7 @@ MESSAGES = Schema(
             name="direction",
             dtype="category",
             missing='"" when not known',
-            meaning="as the side that kept the log sees it",
+            meaning="as the side that kept the log sees it; in a capture, the side that called",
             categories=("", "in", "out"),
         ),
         Column(

@@ -6,7 +6,7 @@ memory at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from fixlab.logs._tags import typed
 # What is kept of a block's columns, and the pair of each row instead of the rest.
 _DTYPES = {name: dtype for name, dtype in DENSE.items() if name not in OF_PAIRS}
 _DTYPES["pair"] = np.int32
+_NO_SIDE = Side("", "", "")
 _ROWS_MIN = 1 << 14  # room that is made at least
 _DIRECTIONS = MESSAGES["direction"].categories or ()
 
@@ -84,13 +85,13 @@ class Rows:
         self._count = end
 
     def frame(
-        self, names: Sequence[str], decided: Mapping[Pair, Side], time_source: str = "log"
+        self, names: Sequence[str], decided: Mapping[Pair, Side], captures: Collection[int] = ()
     ) -> pd.DataFrame:
-        """The frame. What was added is used up; the pairs stay."""
+        """The frame; `captures` are those of the files that are. What was added is used up."""
         book = self.book
         values: dict[str, Any] = self._sides(self._take("pair"), decided)
         values["msg_type"] = _named(self._take("msg_type"), book.msg_types)
-        values |= self._times(time_source)
+        values |= self._times(captures)
         values["msg_seq_num"] = self._take("msg_seq_num")
         for name in SPARSE.values():
             values[name] = self._numbers(name)
@@ -137,12 +138,17 @@ class Rows:
             missing[rows] = values == MISSING
         return frames.masked(column, missing, MESSAGES[name].dtype)
 
-    def _times(self, source: str) -> dict[str, Any]:
+    def _times(self, captures: Collection[int]) -> dict[str, Any]:
         time, sending = self._take("time"), self._take("sending_time")
         stamped = time != MISSING
         time_from = np.full(len(time), TIME_SOURCES.index("sending_time"), np.int8)
         time_from[sending == MISSING] = 0
-        time_from[stamped] = TIME_SOURCES.index(source)
+        begin = 0
+        for file, count in self._files:
+            source = TIME_SOURCES.index("capture" if file in captures else "log")
+            rows = slice(begin, begin + count)
+            time_from[rows][stamped[rows]] = source
+            begin += count
         np.copyto(time, sending, where=~stamped)
         return {
             "time": time,
@@ -173,7 +179,7 @@ class Rows:
         self, pair_of_row: npt.NDArray[np.int32], decided: Mapping[Pair, Side]
     ) -> dict[str, pd.Categorical]:
         pairs = self.pairs.pairs
-        three = [decided[pair] for pair in pairs]
+        three = [decided.get(pair, _NO_SIDE) for pair in pairs]
         direction = np.array([_DIRECTIONS.index(side.direction) for side in three], np.int8)
         source = np.array([DIRECTION_SOURCES.index(side.source) for side in three], np.int8)
         return {

@@ -28,7 +28,9 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def message(number: int, *, sender: str = "BUY", target: str = "SELL", text: str = "x") -> bytes:
+def message(
+    number: int, *, sender: str = "BUY", target: str = "SELL", text: str = "x"
+) -> bytes:
     time = format_utc(START + number * 10**9)
     body = f"35=D|34={number}|49={sender}|52={time.decode()}|56={target}|58={text}|"
     return encode(b"FIX.4.4", body.replace("|", "\x01").encode("latin-1"))
