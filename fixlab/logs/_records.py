@@ -242,7 +242,10 @@ def _measured(
         if found is None:
             return None
         trailer = found
-    if end < min(trailer + 2 * len(delimiter) + 12, window) and not last:
+    # Only where no delimiter ends the message does what follows tell whether it ends there.
+    behind = trailer + len(delimiter) + _TRAILER_BYTES
+    needed = behind + (0 if data.startswith(delimiter, behind) else 6) + len(delimiter)
+    if end < min(needed, window) and not last:
         raise _NeedsMoreError
     match = _trailer(delimiter).match(data, trailer, min(end, window))
     if match is None:
