@@ -426,7 +426,7 @@ LOG_SESSIONS = Schema(
     ),
 )
 
-HOW_CLOSED = ("resent", "gap_filled", "mixed", "reset", "abandoned", "open")
+HOW_CLOSED = ("resent", "gap_filled", "mixed", "reset", "abandoned", "open", "late", "lost")
 
 GAPS = Schema(
     name="gaps",
@@ -504,6 +504,244 @@ GAPS = Schema(
             unit="ms",
             missing="NaN while open or when the beginning is unknown",
             meaning="from noticed to closed",
+        ),
+    ),
+)
+
+# How a missing number ended. "unknown": the receiver once asked for it, and then went on.
+HOW_ENDED = ("replayed", "gap_filled", "late", "reset", "lost", "open", "unknown")
+
+LEDGER = Schema(
+    name="ledger",
+    title="one row for each missing number; very long ranges with one fate are one row",
+    columns=(
+        Column(name="session", dtype="category", meaning="as in the frame read"),
+        Column(name="sender", dtype="category", meaning="CompID whose number it is"),
+        Column(name="receiver", dtype="category", meaning="CompID that missed it"),
+        Column(
+            name="epoch",
+            dtype="int64",
+            meaning="0 until the first reset of both numbers in the log, then counted up",
+        ),
+        Column(
+            name="connection",
+            dtype="int64",
+            meaning="in which it was noticed: 0 began before the log, then counted up",
+        ),
+        Column(name="begin_seq_no", dtype="int64", meaning="the number, or the first of many"),
+        Column(name="end_seq_no", dtype="int64", meaning="the number, or the last of many"),
+        Column(name="count", dtype="int64", unit="numbers", meaning="how many; mostly 1"),
+        Column(
+            name="seen",
+            dtype="category",
+            meaning="hole: it is not where it should be in the log; asked: the receiver asked "
+            "for it, which only of the first number asked for proves that it was missing",
+            categories=("hole", "asked"),
+        ),
+        Column(
+            name="noticed",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT without a time",
+            meaning="when the message came that revealed it",
+        ),
+        Column(name="noticed_row", dtype="int64", meaning="position of that message"),
+        Column(
+            name="noticed_by",
+            dtype="Int64",
+            missing="NA without a number",
+            meaning="MsgSeqNum(34) of that message",
+        ),
+        Column(
+            name="requests",
+            dtype="int64",
+            unit="messages",
+            meaning="ResendRequests of the receiver that asked for it",
+        ),
+        Column(
+            name="requested",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT when never asked for",
+            meaning="when it was first asked for",
+        ),
+        Column(
+            name="requested_row",
+            dtype="Int64",
+            missing="NA when never asked for",
+            meaning="position of that ResendRequest",
+        ),
+        Column(name="how", dtype="category", meaning="how it ended", categories=HOW_ENDED),
+        Column(
+            name="ended",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT while open",
+            meaning="when that happened",
+        ),
+        Column(
+            name="ended_row",
+            dtype="Int64",
+            missing="NA while open",
+            meaning="position of the message that shows it",
+        ),
+        Column(
+            name="duration_ms",
+            dtype="float64",
+            unit="ms",
+            missing="NaN while open or without times",
+            meaning="from noticed to ended",
+        ),
+    ),
+)
+
+HOW_ANSWERED = (
+    *("answered", "disconnect", "reset", "log_end"),
+    *("invalid", "not_sent", "unknown"),
+)
+WHY_ASKED = (
+    *("due", "above", "below", "not_missing", "invalid", "not_sent", "unknown"),
+    "next_expected",
+)
+
+RESENDS = Schema(
+    name="resends",
+    title="one row for each ResendRequest, and what came of it",
+    columns=(
+        Column(name="session", dtype="category", meaning="as in the frame read"),
+        Column(name="asked_by", dtype="category", meaning="CompID that asks"),
+        Column(name="asked_of", dtype="category", meaning="CompID whose numbers it wants"),
+        Column(name="epoch", dtype="int64", meaning="of these numbers, as in `ledger`"),
+        Column(name="connection", dtype="int64", meaning="as in `ledger`"),
+        Column(name="request", dtype="int64", meaning="ordinal in the frame, from 0"),
+        Column(
+            name="time",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT without a time",
+            meaning="when it was asked",
+        ),
+        Column(name="row", dtype="int64", meaning="its position"),
+        Column(
+            name="msg_seq_num",
+            dtype="Int64",
+            missing="NA without a number",
+            meaning="its own MsgSeqNum(34)",
+        ),
+        Column(
+            name="begin_seq_no",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="first number asked for",
+        ),
+        Column(
+            name="end_seq_no",
+            dtype="Int64",
+            missing="NA when not known",
+            meaning="last number asked for; an open end is the last one known then",
+        ),
+        Column(
+            name="why",
+            dtype="category",
+            categories=WHY_ASKED,
+            meaning="due: from the number expected on, or within the gap; above: leaves "
+            "missing ones out; below: begins with one that arrived; next_expected: not a "
+            "ResendRequest but a Logon asked",
+        ),
+        Column(name="missing", dtype="int64", unit="numbers", meaning="of these were missing"),
+        Column(
+            name="covered_by",
+            dtype="Int64",
+            missing="NA when it asks for something new",
+            meaning="the open request that had asked for all of it already",
+        ),
+        Column(
+            name="how",
+            dtype="category",
+            categories=HOW_ANSWERED,
+            meaning="answered to its end, or what came before that",
+        ),
+        Column(name="replayed", dtype="int64", unit="messages", meaning="came again for it"),
+        Column(name="filled", dtype="int64", unit="numbers", meaning="were gap-filled for it"),
+        Column(
+            name="live",
+            dtype="int64",
+            unit="messages",
+            meaning="new ones that came within its answer",
+        ),
+        Column(
+            name="answer",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT without any answer",
+            meaning="when its answer began",
+        ),
+        Column(
+            name="ended",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT while unanswered",
+            meaning="when it was answered to its end",
+        ),
+        Column(
+            name="ended_row",
+            dtype="Int64",
+            missing="NA while unanswered",
+            meaning="position of the message that ended it",
+        ),
+        Column(
+            name="duration_ms",
+            dtype="float64",
+            unit="ms",
+            missing="NaN while unanswered",
+            meaning="from time to ended",
+        ),
+    ),
+)
+
+INTERVALS = Schema(
+    name="intervals",
+    title="one row for each silence of a side that the rules of Heartbeats are about",
+    columns=(
+        Column(name="session", dtype="category", meaning="as in the frame read"),
+        Column(name="sender", dtype="category", meaning="CompID that was silent"),
+        Column(name="connection", dtype="int64", meaning="as in `ledger`"),
+        Column(name="began", dtype=TIME, unit="UTC", meaning="its message before"),
+        Column(
+            name="ended",
+            dtype=TIME,
+            unit="UTC",
+            meaning="its next message, or the last of the connection",
+        ),
+        Column(name="row", dtype="int64", meaning="position of that message"),
+        Column(
+            name="ended_by",
+            dtype="category",
+            categories=("heartbeat", "answer", "test_request", "message", "end"),
+            meaning="Heartbeat, Heartbeat that answers, TestRequest, any other message, or "
+            "the end of the connection",
+        ),
+        Column(name="silence_seconds", dtype="float64", unit="s", meaning="how long it was"),
+        Column(
+            name="heart_bt_int",
+            dtype="Int64",
+            unit="s",
+            missing="NA when the log does not show a Logon",
+            meaning="HeartBtInt(108) of that connection",
+        ),
+        Column(
+            name="tested",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT without a TestRequest",
+            meaning="the TestRequest that this Heartbeat answers",
+        ),
+        Column(
+            name="answer_ms",
+            dtype="float64",
+            unit="ms",
+            missing="NaN without one",
+            meaning="from that TestRequest to the answer",
         ),
     ),
 )
@@ -1030,7 +1268,8 @@ DIFFERENCES = Schema(
 SCHEMAS = {
     schema.name: schema
     for schema in (
-        *(TRANSITIONS, MESSAGES, LOG_FILES, LOG_SESSIONS, GAPS, FLIGHTS, FATES, RUNS),
+        *(TRANSITIONS, MESSAGES, LOG_FILES, LOG_SESSIONS),
+        *(GAPS, LEDGER, RESENDS, INTERVALS, FLIGHTS, FATES, RUNS),
         *(STORES, STORED, STORE_PROBLEMS, STORE_EDIT),
         *(REPORT, DIFFERENCES),
     )
