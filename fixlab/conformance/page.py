@@ -172,9 +172,15 @@ def _row(result: CaseResult, case: Case) -> str:
     return (
         f'<tr><th scope="row">{ref}</th><td>{_text(case.title)}{note}</td>'
         f"<td>{case.level.name.lower()}</td>"
-        f'<td class="rule">{_text(result.rule or ", ".join(case.rules))}</td>'
+        f'<td class="rule">{_ids(result, case)}</td>'
         f"<td>{_chip(result.verdict)}</td></tr>"
     )
+
+
+def _ids(result: CaseResult, case: Case) -> str:
+    """The rule that was broken, or those that held; an id does not break at its hyphen."""
+    rules = (result.rule,) if result.rule else case.rules
+    return ", ".join(f"<span>{_text(rule)}</span>" for rule in rules)
 
 
 def _chip(verdict: Verdict) -> str:

@@ -36,11 +36,13 @@ th, td { text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 .cases th, .cases td { padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); }
 .cases thead th { color: var(--soft); font-size: .85rem; font-weight: 400; }
 .cases th:first-child { width: 4.5rem; }
-.cases th:nth-child(3), .cases td:nth-child(3) { width: 7.5rem; color: var(--soft); }
+.cases th:nth-child(3), .cases td:nth-child(3) { width: 7.5rem; color: var(--soft);
+  white-space: nowrap; }
 .cases th:nth-child(4), .cases td:nth-child(4) { width: 11rem; }
 .cases th:nth-child(5), .cases td:nth-child(5) { width: 7rem; padding-right: 0; }
 .cases .group th { padding-top: 1rem; border-bottom: 1px solid var(--soft); }
 .cases small { display: block; color: var(--soft); }
+.rule span { white-space: nowrap; }
 .rule { color: var(--soft); font-size: .9rem; }
 .chip { display: inline-block; min-width: 6.2rem; padding: 0 .5rem;
   border: 1px solid var(--now); border-radius: .3rem; color: var(--now); font-size: .8rem;
@@ -54,7 +56,7 @@ code, .wire { font: 12.5px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
 .wire td { padding: .1rem .5rem; border-bottom: 1px solid var(--line); }
 .wire td:nth-child(1) { width: 4.5rem; text-align: right; color: var(--soft); }
 .wire td:nth-child(2) { width: 2.6rem; white-space: nowrap; }
-.wire td:nth-child(3) { width: 8.5rem; color: var(--soft); }
+.wire td:nth-child(3) { width: 1%; color: var(--soft); white-space: nowrap; }
 .received td:nth-child(4) { font-weight: 600; }
 .act td { color: var(--soft); font-style: italic; }
 footer { margin-top: 2rem; }
