@@ -1,0 +1,357 @@
+"""Findings as one HTML page to send to a counterparty or to print (see `fixlab.pages`).
+
+The same findings always give the same page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from fixlab import __version__, facts, pages, redact
+from fixlab.analysis._report_tables import (
+    Times,
+    ledger_table,
+    numbers_of,
+    requests_table,
+    table,
+)
+from fixlab.pages import text as _text
+
+SEVERITIES = ("fault", "risk", "info")
+_LISTED_MAX = 500  # findings in the list
+_DETAILS_MAX = 200  # of these told in full, faults first
+_LINES_MAX = 12  # of evidence
+_LINE_MAX = 1_000  # characters of one
+_SIGNS = {"fault": "✗", "risk": "!", "info": "·"}
+_NAMES = {"fault": "Faults", "risk": "Risks", "info": "Notes"}
+_MEANINGS = {
+    "fault": "a rule was broken",
+    "risk": "no rule was broken, and yet it will hurt",
+    "info": "what else to know",
+}
+_RECOVERED = ("replayed", "gap_filled", "late")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """All that a page tells.
+
+    `table`, `ledger`, `resends` and `messages` are frames of those schemas. `rows_of` gives the
+    positions in `messages` that show the finding at a position of `table`; `raw` the bytes of
+    one of these rows, None when the log itself is not at hand.
+    """
+
+    table: pd.DataFrame
+    messages: pd.DataFrame
+    ledger: pd.DataFrame
+    resends: pd.DataFrame
+    rows_of: Callable[[int], Sequence[int]]
+    raw: Callable[[int], bytes] | None = None
+    summary: str = ""
+    figures: Sequence[tuple[str, bytes]] = ()  # title and PNG
+    about: Mapping[str, str] = field(default_factory=dict)  # what only the caller knows
+
+
+def page(content: Content) -> str:
+    """`content` as a page of HTML."""
+    times = Times.of(content.messages)
+    parts = [
+        _headline(content),
+        _counts(content),
+        _facts(content, times),
+        *_summary(content.summary),
+        *_listed(content, times),
+        *_pictures(content.figures),
+        *ledger_table(content.ledger, times),
+        *requests_table(content.resends, times),
+        *_details(content, times),
+        f"<footer>Made by fixlab {_text(__version__)} from the log. Times are UTC, as the log "
+        "has them. Rule ids are fixlab's; behind each rule stands its place in the FIX "
+        "documents. Secrets are masked.</footer>",
+    ]
+    return pages.document(f"FIX session log: {_words(content)}", "\n".join(parts), style=_STYLE)
+
+
+# Heading ------------------------------------------------------------------------------
+
+
+def _roots(found: pd.DataFrame, severity: str) -> pd.DataFrame:
+    """Findings of a severity that follow from no other."""
+    return found[(found["severity"] == severity) & found["caused_by"].isna()]
+
+
+def _words(content: Content) -> str:
+    """What was found, in one sentence without a full stop."""
+    faults = _roots(content.table, "fault")
+    if len(faults):
+        sides = faults["side"].astype("str").where(faults["side"].notna(), "an unknown side")
+        who = ", ".join(f"{count} by {side}" for side, count in sides.value_counts().items())
+        only = who.partition(" ")[2]
+        return f"{_many(len(faults), 'fault')}, {who if ',' in who else only}"
+    unrecovered = _unrecovered(content.ledger)
+    if unrecovered:
+        return f"no fault seen, {_many(unrecovered, 'number')} not recovered"
+    risks = len(_roots(content.table, "risk"))
+    return f"no fault seen, {_many(risks, 'risk')}" if risks else "no trouble seen"
+
+
+def _headline(content: Content) -> str:
+    words = _words(content)
+    kind = next(
+        (kind for kind in SEVERITIES[:2] if len(_roots(content.table, kind))),
+        "risk" if _unrecovered(content.ledger) else "fine",
+    )
+    sign = {**_SIGNS, "fine": "✓"}[kind]
+    return (
+        f'<header class="{kind}"><p class="kind">FIX session log</p>'
+        f"<h1>{sign} {_text(words[:1].upper() + words[1:])}</h1></header>"
+    )
+
+
+def _counts(content: Content) -> str:
+    chips = [
+        (kind, len(_roots(content.table, kind)), f"{_SIGNS[kind]} {_NAMES[kind].lower()}")
+        for kind in SEVERITIES
+    ]
+    missing = int(content.ledger["count"].sum())
+    lost = _unrecovered(content.ledger)
+    chips += [
+        ("info", missing, "numbers missed"),
+        ("risk" if lost else "fine", lost, "not recovered"),
+    ]
+    items = "".join(
+        f'<li class="{kind}"><b>{count:,}</b> {what}</li>' for kind, count, what in chips
+    )
+    return f'<ul class="counts">{items}</ul>'
+
+
+def _unrecovered(ledger: pd.DataFrame) -> int:
+    return int(ledger.loc[~ledger["how"].isin(_RECOVERED), "count"].sum())
+
+
+def _facts(content: Content, times: Times) -> str:
+    messages = content.messages
+    bad = int((~messages["valid"]).sum())
+    sessions = [name for name in messages["session"].cat.categories if name]
+    files = [_file_name(name) for name in messages["file"].cat.categories]
+    rows = {
+        "Session" if len(sessions) == 1 else "Sessions": _several(sessions),
+        "Log": _several(files),
+        "Messages": f"{len(messages):,}" + (f", {bad:,} of them garbled" if bad else ""),
+        "Covers": times.span(messages),
+        **content.about,
+    }
+    return pages.facts(rows)
+
+
+def _file_name(path: str) -> str:
+    """Folders of one's own machine are nothing for a counterparty."""
+    return path.replace("\\", "/").rpartition("/")[2]
+
+
+def _several(names: Sequence[str], shown_max: int = 6) -> str:
+    more = f" and {len(names) - shown_max:,} more" if len(names) > shown_max else ""
+    return ", ".join(names[:shown_max]) + more
+
+
+def _summary(words: str) -> Iterator[str]:
+    if words.strip():
+        yield f'<h2>In short</h2><p class="words">{redact.escape_lines(redact.mask(words))}</p>'
+
+
+def _pictures(figures: Iterable[tuple[str, bytes]]) -> Iterator[str]:
+    shown = [pages.figure(title, png) for title, png in figures]
+    if shown:
+        yield "<h2>Over time</h2>"
+    yield from shown
+
+
+# All findings -------------------------------------------------------------------------
+
+
+def _order(found: pd.DataFrame) -> list[int]:
+    """Positions in the table, what is worst first."""
+    severity = found["severity"].astype("str").to_numpy()
+    return [int(i) for kind in SEVERITIES for i in np.flatnonzero(severity == kind)]
+
+
+def _listed(content: Content, times: Times) -> Iterator[str]:
+    yield "<h2>Findings</h2>"
+    found = content.table
+    order = _order(found)
+    if not order:
+        yield "<p>None: what the log shows follows the rules.</p>"
+        return
+    told = set(order[:_DETAILS_MAX])
+    shown = order[:_LISTED_MAX]
+    bodies = ""
+    for kind in SEVERITIES:
+        rows = [i for i in shown if found["severity"].iloc[i] == kind]
+        if rows:
+            bodies += (
+                f'<tbody><tr class="group"><th colspan="6" scope="rowgroup">{_NAMES[kind]} '
+                f"<small>{_MEANINGS[kind]}</small></th></tr>"
+                + "".join(_row(found, i, times, linked=i in told) for i in rows)
+                + "</tbody>"
+            )
+    yield table("findings", ("No.", "What", "By", "Time", "Numbers", "Rule"), bodies)
+    if len(order) > len(shown):
+        yield f'<p class="key">{len(order) - len(shown):,} more are not listed.</p>'
+
+
+def _row(found: pd.DataFrame, i: int, times: Times, *, linked: bool) -> str:
+    one = found.iloc[i]
+    numbers = numbers_of(one["begin_seq_no"], one["end_seq_no"]) or _given(one["msg_seq_num"])
+    number = f'<a href="#finding-{i}">{i}</a>' if linked else f"{i}"
+    return (
+        f'<tr class="{one["severity"]}"><th scope="row">{number}</th>'
+        f"<td>{_text(_given(one['summary']))}<small>{_text(_given(one['code']))}"
+        f"{_cause(one['caused_by'])}</small></td>"
+        f"<td>{_text(_given(one['side']))}</td><td>{times.told(one['time'])}</td>"
+        f'<td>{numbers}</td><td class="rule">{_rules(one["rule"])}</td></tr>'
+    )
+
+
+def _cause(caused_by: object) -> str:
+    given = _given(caused_by)
+    return f", follows from {_text(given)}" if given else ""
+
+
+def _rules(rule: object) -> str:
+    return ", ".join(f"<span>{_text(one)}</span>" for one in _split(rule))
+
+
+def _split(rule: object) -> list[str]:
+    return [one for one in _given(rule).replace(",", " ").split() if one]
+
+
+def _given(value: object) -> str:
+    """A cell as text; nothing for what is missing."""
+    if value is None or value is pd.NA or value is pd.NaT or value != value:
+        return ""
+    return str(value)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+# Each finding -------------------------------------------------------------------------
+
+
+def _details(content: Content, times: Times) -> Iterator[str]:
+    order = _order(content.table)
+    if order:
+        yield "<h2>What the log shows</h2>"
+    for i in order[:_DETAILS_MAX]:
+        yield _detail(content, i, times)
+    if len(order) > _DETAILS_MAX:
+        yield f'<p class="key">{len(order) - _DETAILS_MAX:,} more are not told in full.</p>'
+
+
+def _detail(content: Content, i: int, times: Times) -> str:
+    one = content.table.iloc[i]
+    severity = _given(one["severity"])
+    cause = _given(one["caused_by"])
+    rows = {
+        "At fault": _text(_given(one["side"])) if severity == "fault" else "",
+        "Session": _text(_given(one["session"])),
+        "When": times.told(one["time"], dated=True),
+        "Numbers": numbers_of(one["begin_seq_no"], one["end_seq_no"]),
+        "Expected": _text(_given(one["expected"])),
+        "Follows from": f'<a href="#finding-{_text(cause)}">{_text(cause)}</a>'
+        if cause
+        else "",
+        "Confidence": _text(_given(one["confidence"])),
+        "Advice": _text(_given(one["advice"])),
+        "Rules": "<br>".join(pages.rule(name) for name in _split(one["rule"])),
+    }
+    return (
+        f'<article id="finding-{i}" class="{_text(severity)}">'
+        f'<h3><span class="chip">{_SIGNS.get(severity, "")} {_text(severity)}</span> {i} '
+        f"{_text(_given(one['summary']))} <small>{_text(_given(one['code']))}</small></h3>"
+        f"{pages.told(rows)}{_evidence(content, i, times)}</article>"
+    )
+
+
+def _evidence(content: Content, i: int, times: Times) -> str:
+    positions = list(content.rows_of(i))
+    shown = positions[:_LINES_MAX]
+    lines, before = [], None
+    for at in shown:
+        if before is not None and at != before + 1:
+            lines.append('<tr class="act"><td colspan="4">⋯</td></tr>')
+        lines.append(_line(content, at, times))
+        before = at
+    if len(positions) > len(shown):
+        left = _many(len(positions) - len(shown), "more row")
+        lines.append(f'<tr class="act"><td colspan="4">{left}</td></tr>')
+    return f'<table class="wire"><tbody>{"".join(lines)}</tbody></table>' if lines else ""
+
+
+def _line(content: Content, at: int, times: Times) -> str:
+    row = content.messages.iloc[at]
+    version = str(row["session"]).partition(":")[0]
+    known = version if version in facts.VERSIONS else None
+    name = facts.message_name(str(row["msg_type"]), known) or ""
+    if not row["valid"]:
+        name = f"{name} ({row['defect']})".strip()
+    return (
+        f"<tr><td>{times.told(row['time'])}</td><td>{_text(str(row['sender']))} →</td>"
+        f"<td>{_text(name)}</td><td>{_fields(content, at, row)}</td></tr>"
+    )
+
+
+def _fields(content: Content, at: int, row: pd.Series) -> str:
+    if content.raw is None:
+        return pages.wire(_told_by(row))
+    raw = redact.mask(content.raw(at))
+    try:
+        line = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        line = raw.decode("latin-1")
+    line = line.replace("\x01", "|")
+    return pages.wire(line if len(line) <= _LINE_MAX else f"{line[:_LINE_MAX]}…")
+
+
+def _told_by(row: pd.Series) -> str:
+    """The fields that the columns of a row hold; the message itself is not at hand."""
+    fields = {
+        "35": row["msg_type"],
+        "34": row["msg_seq_num"],
+        "43": "Y" if row["poss_dup"] else None,
+        "7": row["begin_seq_no"],
+        "16": row["end_seq_no"],
+        "123": "Y" if row["gap_fill"] else None,
+        "36": row["new_seq_no"],
+        "141": "Y" if row["reset"] else None,
+        "58": row["text"] or None,
+    }
+    return "".join(f"{tag}={_given(value)}|" for tag, value in fields.items() if _given(value))
+
+
+_STYLE = """
+.fault { --now: var(--bad); } .risk { --now: var(--warn); } .info { --now: var(--quiet); }
+.fine { --now: var(--good); }
+.words { white-space: pre-wrap; max-width: 48rem; }
+.findings th:first-child { width: 2.6rem; }
+.findings .group small, h3 small { display: inline; font-weight: 400; margin-left: .4rem;
+  color: var(--soft); }
+.findings tr:not(.group) th a, .findings tr:not(.group) th { color: var(--now); }
+.findings td:nth-child(3) { width: 6rem; }
+.findings td:nth-child(4) { width: 8.5rem; }
+.findings td:nth-child(5) { width: 7rem; }
+.findings td:nth-child(6) { width: 6rem; padding-right: 0; }
+.list td { font-variant-numeric: tabular-nums; }
+.gone td { color: var(--bad); font-weight: 600; }
+.wire td:nth-child(1), .wire td:nth-child(2), .wire td:nth-child(3) { width: 1%;
+  color: var(--soft); white-space: nowrap; }
+.act td { color: var(--soft); font-style: italic; }
+@media (max-width: 40rem) {
+  .findings th:nth-child(n+4), .findings td:nth-child(n+4), .wire td:nth-child(3)
+  { display: none; } }
+"""
