@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fixlab import conformance, panels, plots, sim, stores
-    from fixlab.analysis import gaps
+    from fixlab.analysis import gaps, intervals, ledger, resends
     from fixlab.dictionary import Dictionary, explain
     from fixlab.errors import FixLabError
     from fixlab.faults import Faults, LinkFaults, PeerFaults, StoreFaults
@@ -65,9 +65,12 @@ __all__ = [
     "conformance",
     "explain",
     "gaps",
+    "intervals",
+    "ledger",
     "panels",
     "plots",
     "read_log",
+    "resends",
     "sim",
     "stores",
     "sweep",
@@ -102,7 +105,10 @@ _HOMES = {
     "VirtualClock": "times",
     "explain": "dictionary",
     "gaps": "analysis",
+    "intervals": "analysis",
+    "ledger": "analysis",
     "read_log": "logs.read",
+    "resends": "analysis",
     "sweep": "sim.sweeping",
 }
 

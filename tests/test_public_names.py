@@ -40,7 +40,10 @@ NAMES = {
     "VirtualClock": "fixlab.times",
     "explain": "fixlab.dictionary",
     "gaps": "fixlab.analysis",
+    "intervals": "fixlab.analysis",
+    "ledger": "fixlab.analysis",
     "read_log": "fixlab.logs.read",
+    "resends": "fixlab.analysis",
     "sweep": "fixlab.sim.sweeping",
 }
 PACKAGES = ("conformance", "panels", "plots", "sim", "stores")

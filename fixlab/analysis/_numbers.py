@@ -113,6 +113,8 @@ class Numbers:
         self._note_doubt(row, begin)
         if self.next is None:
             self.next = self.first = begin
+        if self.holes and self.gap is None and end >= self.next:
+            self._show_again(row)
         if begin < self.next:
             stop = min(end, self.next - 1)
             self._seen_again(begin, stop, row, last_row)
@@ -271,6 +273,15 @@ class Numbers:
         self.say(
             Kind.GAP, row, begin=begin, end=end, count=end - begin + 1, gap=self.gap, by=by,
             expected=before, cause="asked" if asked else "hole",
+        )  # fmt: skip
+
+    def _show_again(self, row: int) -> None:
+        """What a connection left missing is a gap again in the next one (RRQ-09)."""
+        self.gap = self.new_gap(self.session, self.receiver)
+        self.gap_begin, self.gap_end = self.holes.first, self.holes.last
+        self.say(
+            Kind.GAP, row, begin=self.gap_begin, end=self.gap_end, count=self.holes.count,
+            gap=self.gap, cause="again",
         )  # fmt: skip
 
     def _close(self, row: int) -> None:
