@@ -38,7 +38,15 @@ def facts(rows: Mapping[str, str]) -> str:
     return f'<dl class="facts">{items}</dl>'
 
 
-def told(rows: Mapping[str, str]) -> str:
+def article(name: str, kind: str, heading: str, rows: Mapping[str, str], after: str) -> str:
+    """One thing told in full, all in HTML; its heading and `rows` stay together on paper."""
+    return (
+        f'<article id="{name}" class="{kind}"><div><h3>{heading}</h3>{_told(rows)}</div>'
+        f"{after}</article>"
+    )
+
+
+def _told(rows: Mapping[str, str]) -> str:
     """Names, and HTML about each, one below the other; those without any are left out."""
     items = "".join(
         f"<dt>{text(name)}</dt><dd>{html}</dd>" for name, html in rows.items() if html
@@ -119,6 +127,7 @@ article dl { display: grid; grid-template-columns: 6.5rem 1fr; gap: .1rem .5rem;
 code, .wire { font: 12.5px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
 .wire { margin-top: .4rem; background: var(--tint); }
 .wire td { padding: .1rem .5rem; border-bottom: 1px solid var(--line); }
+.wide { overflow-x: auto; }
 figure { margin: 1.5rem 0; }
 figcaption { font-weight: 600; }
 img { max-width: 100%; }
@@ -133,7 +142,7 @@ footer { margin-top: 2rem; }
   main { max-width: none; padding: 0; }
   code, .wire { font-size: 7.5pt; }
   h2, h3, .group { break-after: avoid; }
-  header, .counts, tr, article dl, figure { break-inside: avoid; }
+  header, .counts, tr, article > div, figure { break-inside: avoid; }
   thead { display: table-header-group; }
   a { text-decoration: none; }
   .counts li, .chip, .wire, header { print-color-adjust: exact; } }

@@ -93,6 +93,11 @@ def table(kind: str, heads: Sequence[str], rows: str) -> str:
     return f'<table class="list {kind}"><thead><tr>{names}</tr></thead>{body}</table>'
 
 
+def _wide(kind: str, heads: Sequence[str], rows: str) -> str:
+    """A table that a narrow screen scrolls."""
+    return f'<div class="wide" tabindex="0">{table(kind, heads, rows)}</div>'
+
+
 # Missing numbers ----------------------------------------------------------------------
 
 
@@ -104,7 +109,7 @@ def ledger_table(ledger: pd.DataFrame, times: Times) -> Iterator[str]:
     yield f"<p>{_sums(ledger)}</p>"
     runs = _runs(ledger)
     runs.sort(key=lambda run: (str(run["how"]) not in _GONE, run["order"]))  # stable
-    yield table(
+    yield _wide(
         "ledger",
         ("Numbers", "Of", "Missed by", "Noticed", "Asked for", "Outcome", "When", "After"),
         "".join(_run_row(run, times) for run in runs[:_RUNS_MAX]),
@@ -169,7 +174,7 @@ def requests_table(resends: pd.DataFrame, times: Times) -> Iterator[str]:
         return
     yield "<h2>ResendRequests and their answers</h2>"
     shown = resends.head(_REQUESTS_MAX).to_dict("records")
-    yield table(
+    yield _wide(
         "requests",
         _REQUEST_HEADS,
         "".join(_request_row(row, times) for row in shown),

@@ -66,9 +66,9 @@ def page(content: Content) -> str:
         *_summary(content.summary),
         *_listed(content, times),
         *_pictures(content.figures),
+        *_details(content, times),
         *ledger_table(content.ledger, times),
         *requests_table(content.resends, times),
-        *_details(content, times),
         f"<footer>Made by fixlab {_text(__version__)} from the log. Times are UTC, as the log "
         "has them. Rule ids are fixlab's; behind each rule stands its place in the FIX "
         "documents. Secrets are masked.</footer>",
@@ -94,7 +94,7 @@ def _words(content: Content) -> str:
         return f"{_many(len(faults), 'fault')}, {who if ',' in who else only}"
     unrecovered = _unrecovered(content.ledger)
     if unrecovered:
-        return f"no fault seen, {_many(unrecovered, 'number')} not recovered"
+        return f"no fault seen, {_many(unrecovered, 'number')} lost or open"
     risks = len(_roots(content.table, "risk"))
     return f"no fault seen, {_many(risks, 'risk')}" if risks else "no trouble seen"
 
@@ -121,7 +121,7 @@ def _counts(content: Content) -> str:
     lost = _unrecovered(content.ledger)
     chips += [
         ("info", missing, "numbers missed"),
-        ("risk" if lost else "fine", lost, "not recovered"),
+        ("risk" if lost else "info", lost, "lost or open"),
     ]
     items = "".join(
         f'<li class="{kind}"><b>{count:,}</b> {what}</li>' for kind, count, what in chips
@@ -270,12 +270,12 @@ def _detail(content: Content, i: int, times: Times) -> str:
         "Advice": _text(_given(one["advice"])),
         "Rules": "<br>".join(pages.rule(name) for name in _split(one["rule"])),
     }
-    return (
-        f'<article id="finding-{i}" class="{_text(severity)}">'
-        f'<h3><span class="chip">{_SIGNS.get(severity, "")} {_text(severity)}</span> {i} '
-        f"{_text(_given(one['summary']))} <small>{_text(_given(one['code']))}</small></h3>"
-        f"{pages.told(rows)}{_evidence(content, i, times)}</article>"
+    heading = (
+        f'<span class="chip">{_SIGNS.get(severity, "")} {_text(severity)}</span> {i}. '
+        f"{_text(_given(one['summary']))} <small>{_text(_given(one['code']))}</small>"
     )
+    kind, after = _text(severity), _evidence(content, i, times)
+    return pages.article(f"finding-{i}", kind, heading, rows, after)
 
 
 def _evidence(content: Content, i: int, times: Times) -> str:
@@ -352,6 +352,8 @@ _STYLE = """
   color: var(--soft); white-space: nowrap; }
 .act td { color: var(--soft); font-style: italic; }
 @media (max-width: 40rem) {
-  .findings th:nth-child(n+4), .findings td:nth-child(n+4), .wire td:nth-child(3)
-  { display: none; } }
+  .wide table { min-width: 44rem; }
+  .wire td:nth-child(n) { display: block; width: auto; border: 0; padding: 0 .5rem; }
+  .wire tr { display: block; padding: .2rem 0; border-bottom: 1px solid var(--line); }
+  .findings th:nth-child(n+4), .findings td:nth-child(n+4) { display: none; } }
 """

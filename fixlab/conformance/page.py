@@ -204,11 +204,9 @@ def _detail(result: CaseResult, case: Case) -> str:
         "Why" if result.verdict is Verdict.BLOCKED else "What came": _text(result.found),
         "Rule": pages.rule(result.rule or (case.rules[0] if case.rules else "")),
     }
-    return (
-        f'<article id="{_anchor(result.ref)}" class="{result.verdict.lower()}">'
-        f"<h3>{_chip(result.verdict)} {_text(result.ref)} {_text(case.title)}</h3>"
-        f"{pages.told(rows)}{_transcript(result)}</article>"
-    )
+    heading = f"{_chip(result.verdict)} {_text(result.ref)} {_text(case.title)}"
+    name, kind = _anchor(result.ref), result.verdict.lower()
+    return pages.article(name, kind, heading, rows, _transcript(result))
 
 
 def _transcript(result: CaseResult) -> str:
