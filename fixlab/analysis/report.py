@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from fixlab import __version__, facts, pages, redact
+from fixlab.analysis._report_figures import figures
 from fixlab.analysis._report_tables import (
     Times,
     ledger_table,
@@ -19,7 +20,11 @@ from fixlab.analysis._report_tables import (
     requests_table,
     table,
 )
+from fixlab.errors import ConfigError
 from fixlab.pages import text as _text
+
+if TYPE_CHECKING:
+    from fixlab.analysis.findings import Findings
 
 SEVERITIES = ("fault", "risk", "info")
 _LISTED_MAX = 500  # findings in the list
@@ -40,9 +45,9 @@ _RECOVERED = ("replayed", "gap_filled", "late")
 class Content:
     """All that a page tells.
 
-    `table`, `ledger`, `resends` and `messages` are frames of those schemas. `rows_of` gives the
-    positions in `messages` that show the finding at a position of `table`; `raw` the bytes of
-    one of these rows, None when the log itself is not at hand.
+    `table`, `messages`, `ledger` and `resends` are frames of those schemas. A finding is called
+    by its label in the index of `table`; `rows_of` gives the positions in `messages` that show
+    it, and `raw` the bytes of such a row, None when the log itself is not at hand.
     """
 
     table: pd.DataFrame
@@ -51,19 +56,53 @@ class Content:
     resends: pd.DataFrame
     rows_of: Callable[[int], Sequence[int]]
     raw: Callable[[int], bytes] | None = None
-    summary: str = ""
+    session: str | None = None  # the only one that the page is about
+    notes: Sequence[str] = ()  # what else to know about the findings
     figures: Sequence[tuple[str, bytes]] = ()  # title and PNG
     about: Mapping[str, str] = field(default_factory=dict)  # what only the caller knows
 
 
+def content_of(
+    findings: Findings, *, session: str | None = None, about: Mapping[str, str] | None = None
+) -> Content:
+    """What the page of `findings` tells; of one session only, when it is given.
+
+    Raises `ConfigError` when the log has no such session.
+    """
+    messages = findings.messages
+    if session is not None and session not in _occurring(messages["session"]):
+        known = _several(_occurring(messages["session"]))
+        raise ConfigError(f"the log has no session {session!r}; it has {known}")
+
+    def own(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame if session is None else frame[frame["session"] == session]
+
+    ledger, resends = own(findings.ledger), own(findings.resends)
+    return Content(
+        table=own(findings.table),
+        messages=messages,
+        ledger=ledger,
+        resends=resends,
+        rows_of=lambda i: findings.evidence(i).rows,
+        raw=findings.raw,
+        session=session,
+        notes=[
+            f"{count:,} more of {code} are not listed."
+            for code, count in findings.left_out.items()
+        ],
+        figures=figures(ledger, resends, own(findings.intervals)),
+        about=about or {},
+    )
+
+
 def page(content: Content) -> str:
     """`content` as a page of HTML."""
-    times = Times.of(content.messages)
+    own = _own_messages(content)
+    times = Times.of(own)
     parts = [
         _headline(content),
         _counts(content),
-        _facts(content, times),
-        *_summary(content.summary),
+        _facts(own, content.about, times),
         *_listed(content, times),
         *_pictures(content.figures),
         *_details(content, times),
@@ -133,19 +172,31 @@ def _unrecovered(ledger: pd.DataFrame) -> int:
     return int(ledger.loc[~ledger["how"].isin(_RECOVERED), "count"].sum())
 
 
-def _facts(content: Content, times: Times) -> str:
+def _own_messages(content: Content) -> pd.DataFrame:
     messages = content.messages
+    return (
+        messages
+        if content.session is None
+        else messages[messages["session"] == content.session]
+    )
+
+
+def _facts(messages: pd.DataFrame, about: Mapping[str, str], times: Times) -> str:
     bad = int((~messages["valid"]).sum())
-    sessions = [name for name in messages["session"].cat.categories if name]
-    files = [_file_name(name) for name in messages["file"].cat.categories]
+    sessions = _occurring(messages["session"])
+    files = [_file_name(name) for name in _occurring(messages["file"])]
     rows = {
         "Session" if len(sessions) == 1 else "Sessions": _several(sessions),
         "Log": _several(files),
         "Messages": f"{len(messages):,}" + (f", {bad:,} of them garbled" if bad else ""),
         "Covers": times.span(messages),
-        **content.about,
+        **about,
     }
     return pages.facts(rows)
+
+
+def _occurring(names: pd.Series) -> list[str]:
+    return [name for name in names.cat.remove_unused_categories().cat.categories if name]
 
 
 def _file_name(path: str) -> str:
@@ -156,11 +207,6 @@ def _file_name(path: str) -> str:
 def _several(names: Sequence[str], shown_max: int = 6) -> str:
     more = f" and {len(names) - shown_max:,} more" if len(names) > shown_max else ""
     return ", ".join(names[:shown_max]) + more
-
-
-def _summary(words: str) -> Iterator[str]:
-    if words.strip():
-        yield f'<h2>In short</h2><p class="words">{redact.escape_lines(redact.mask(words))}</p>'
 
 
 def _pictures(figures: Iterable[tuple[str, bytes]]) -> Iterator[str]:
@@ -174,9 +220,9 @@ def _pictures(figures: Iterable[tuple[str, bytes]]) -> Iterator[str]:
 
 
 def _order(found: pd.DataFrame) -> list[int]:
-    """Positions in the table, what is worst first."""
-    severity = found["severity"].astype("str").to_numpy()
-    return [int(i) for kind in SEVERITIES for i in np.flatnonzero(severity == kind)]
+    """Labels of the findings, what is worst first."""
+    severity = found["severity"].astype("str")
+    return [int(i) for kind in SEVERITIES for i in found.index[severity == kind]]
 
 
 def _listed(content: Content, times: Times) -> Iterator[str]:
@@ -185,12 +231,13 @@ def _listed(content: Content, times: Times) -> Iterator[str]:
     order = _order(found)
     if not order:
         yield "<p>None: what the log shows follows the rules.</p>"
+        yield from _notes(content.notes)
         return
     told = set(order[:_DETAILS_MAX])
     shown = order[:_LISTED_MAX]
     bodies = ""
     for kind in SEVERITIES:
-        rows = [i for i in shown if found["severity"].iloc[i] == kind]
+        rows = [i for i in shown if found["severity"].loc[i] == kind]
         if rows:
             bodies += (
                 f'<tbody><tr class="group"><th colspan="6" scope="rowgroup">{_NAMES[kind]} '
@@ -201,10 +248,16 @@ def _listed(content: Content, times: Times) -> Iterator[str]:
     yield table("findings", ("No.", "What", "By", "Time", "Numbers", "Rule"), bodies)
     if len(order) > len(shown):
         yield f'<p class="key">{len(order) - len(shown):,} more are not listed.</p>'
+    yield from _notes(content.notes)
+
+
+def _notes(notes: Iterable[str]) -> Iterator[str]:
+    for note in notes:
+        yield f'<p class="key">{_text(note)}</p>'
 
 
 def _row(found: pd.DataFrame, i: int, times: Times, *, linked: bool) -> str:
-    one = found.iloc[i]
+    one = found.loc[i]
     numbers = numbers_of(one["begin_seq_no"], one["end_seq_no"]) or _given(one["msg_seq_num"])
     number = f'<a href="#finding-{i}">{i}</a>' if linked else f"{i}"
     return (
@@ -254,7 +307,7 @@ def _details(content: Content, times: Times) -> Iterator[str]:
 
 
 def _detail(content: Content, i: int, times: Times) -> str:
-    one = content.table.iloc[i]
+    one = content.table.loc[i]
     severity = _given(one["severity"])
     cause = _given(one["caused_by"])
     rows = {
@@ -337,7 +390,6 @@ def _told_by(row: pd.Series) -> str:
 _STYLE = """
 .fault { --now: var(--bad); } .risk { --now: var(--warn); } .info { --now: var(--quiet); }
 .fine { --now: var(--good); }
-.words { white-space: pre-wrap; max-width: 48rem; }
 .findings th:first-child { width: 2.6rem; }
 .findings .group small, h3 small { display: inline; font-weight: 400; margin-left: .4rem;
   color: var(--soft); }

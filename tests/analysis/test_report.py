@@ -132,6 +132,15 @@ def test_a_finding_is_told_with_rules_evidence_and_cause() -> None:
     assert '<dt>Follows from</dt><dd><a href="#finding-0">0</a></dd>' in second
 
 
+def test_a_page_about_one_session_counts_its_messages_only(tmp_path: Path) -> None:
+    log_of(tmp_path, "8=FIX.4.4|9=5|35=0|34=1|49=A|56=B|10=000|", name="a.log")
+    log_of(tmp_path, "8=FIX.4.4|9=5|35=0|34=1|49=C|56=D|10=000|", name="c.log")
+    log = read_log(tmp_path)
+    (session,) = [name for name in log.frame["session"].unique() if "A" in name]
+    outline = Outline(page(content(log, session=session)))
+    assert outline.words["dd"][:3] == [session, "a.log", "1, 1 of them garbled"]
+
+
 def test_the_ledger_and_the_requests_have_their_tables() -> None:
     text = page(dispute())
     assert "3 numbers were missing: 1 replayed, 2 gap-filled." in text
@@ -188,7 +197,7 @@ def test_nothing_off_the_wire_or_from_the_caller_is_obeyed(tmp_path: Path) -> No
     )
     hostile = dict.fromkeys(("code", "rule", "side", "session", "summary"), HOSTILE)
     rows = [{**FILLED, **hostile, "expected": HOSTILE, "advice": HOSTILE}]
-    text = page(content(log, *rows, shown=[[0, 1]], summary=HOSTILE, about={HOSTILE: HOSTILE}))
+    text = page(content(log, *rows, shown=[[0, 1]], notes=[HOSTILE], about={HOSTILE: HOSTILE}))
     outline = Outline(text)
     plain = set(Outline(page(dispute(FILLED, shown=[[84, 88]]))).tags)
     assert set(outline.tags) <= plain
@@ -205,7 +214,7 @@ def test_lgn_26_secrets_are_masked_wherever_they_stand(tmp_path: Path) -> None:
     )
     row = {**FILLED, "summary": "Refused: 554=hunter2", "advice": "925=hunter2|1=1"}
     found = content(
-        log, row, shown=[[0, 1]], summary="554=hunter2", about={"554=hunter2|": "96=hunter2"}
+        log, row, shown=[[0, 1]], notes=["554=hunter2"], about={"554=hunter2|": "96=hunter2"}
     )
     text = page(found)
     assert "hunter2" not in text
@@ -214,10 +223,15 @@ def test_lgn_26_secrets_are_masked_wherever_they_stand(tmp_path: Path) -> None:
 
 
 def test_nothing_of_this_machine_is_in_it(tmp_path: Path) -> None:
-    log = log_of(tmp_path, "8=FIX.4.4|9=5|35=0|34=1|49=US|56=THEM|10=000|", name="a.log")
+    # Files of one name are told apart by their folders, which are nobody's business.
+    for n, name in enumerate(("one", "two"), 1):
+        folder = tmp_path / name
+        folder.mkdir()
+        log_of(folder, f"8=FIX.4.4|9=5|35=0|34={n}|49=US|56=THEM|10=000|", name="a.log")
+    log = read_log([tmp_path / "one", tmp_path / "two"])
     text = page(content(log, FILLED, shown=[[0]]))
     assert str(tmp_path) not in text
-    assert "a.log" in text
+    assert "a.log, a.log" in text
 
 
 def test_it_needs_nothing_else_and_has_no_clock() -> None:
