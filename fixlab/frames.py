@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -1276,7 +1276,14 @@ SCHEMAS = {
 }
 
 
-def check(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+class Framed(Protocol):
+    """Whatever has a frame, such as a log that was read."""
+
+    @property
+    def frame(self) -> pd.DataFrame: ...
+
+
+def check(frame: pd.DataFrame | Framed, schema: Schema) -> pd.DataFrame:
     """`frame` with the columns of `schema`; more columns, any order, are fine.
 
     What has a `.frame`, such as a log that was read, stands for that frame.

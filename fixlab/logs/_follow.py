@@ -103,6 +103,7 @@ class FollowedLog:
         if self._feed is None:
             self._head += data
             if not is_plain(self._head):
+                self.close()
                 raise ConfigError(
                     f"{self.path} is compressed, a capture or in UTF-16; only a "
                     "plain file can be followed"

@@ -29,6 +29,9 @@ class Writer:
         table = self._arrow.table(
             [self._column(frame[name]) for name in frame.columns], names=list(frame.columns)
         )
+        # What tells pandas which dtypes to give back.
+        notes = self._arrow.Schema.from_pandas(frame, preserve_index=False).metadata
+        table = table.replace_schema_metadata(notes)
         try:
             if self._writer is None:
                 self._writer = self._parquet.ParquetWriter(self._path, table.schema)

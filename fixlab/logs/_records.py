@@ -288,15 +288,19 @@ def _trailer_after(
         window = min(window, max(following.start(), body + QUOTED_MAX))
     divider = _divider(delimiter)
     counted, dividers = body, 0
-    for found in _trailer(delimiter).finditer(data, body, min(end, window)):
-        part = bytes(data[counted : found.start()]) + delimiter + b"10="
-        dividers += sum(1 for _ in divider.finditer(part))
-        counted = found.start() + len(delimiter)
-        length = counted - body - dividers * extra
-        if length == promised:
-            return found.start()
-        if length > promised:
-            return None
+    sign, limit = delimiter + b"10=", min(end, window)
+    at = data.find(sign, body, limit)
+    while at >= 0:
+        if _trailer(delimiter).match(data, at, limit):
+            part = bytes(data[counted:at]) + sign
+            dividers += sum(1 for _ in divider.finditer(part))
+            counted = at + len(delimiter)
+            length = counted - body - dividers * extra
+            if length == promised:
+                return at
+            if length > promised:
+                return None
+        at = data.find(sign, at + 1, limit)
     if end < window and not last and end - body < (promised + 16) * len(delimiter):
         raise _NeedsMoreError
     return None

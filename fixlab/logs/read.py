@@ -29,6 +29,8 @@ from fixlab.logs._style import Style
 from fixlab.logs._tags import checked, name_of
 from fixlab.wire.message import Message
 
+__all__ = ["FollowedLog", "Log", "read_log"]
+
 HTML_ROWS = 10
 _ROWS_EXPECTED_MAX = 1 << 24  # that room is made for before they are there
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -29,7 +30,7 @@ def read(tmp_path: Path, data: bytes) -> fx.Log:
     return fx.read_log(path)
 
 
-def conversation(*, isn: int = 1_000, **kind: int) -> list[Packet]:
+def conversation(*, isn: int = 1_000, **kind: Any) -> list[Packet]:
     """A connection: five messages there, three back, cut anywhere."""
     rng = random.Random(7)
     packets = [
