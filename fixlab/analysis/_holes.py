@@ -77,9 +77,9 @@ class Holes:
         first, last = touched[0], touched[-1]
         rest = []
         if first.begin < begin:
-            rest.append(first._replace(end=begin - 1))
+            rest.append(Hole(first.begin, begin - 1, first.asked, first.connection))
         if last.end > end:
-            rest.append(last._replace(begin=end + 1))
+            rest.append(Hole(end + 1, last.end, last.asked, last.connection))
         del self._begins[low:high], self._ends[low:high], self._holes[low:high]
         self._insert(low, rest)
         taken = [_clipped(hole, begin, end) for hole in touched]
@@ -100,6 +100,8 @@ class Holes:
     def _reach(self, begin: int, end: int) -> tuple[int, int]:
         if begin > end:
             return 0, 0
+        if not self._ends or begin > self._ends[-1]:
+            return 0, 0
         low = bisect_left(self._ends, begin)
         return low, max(bisect_right(self._begins, end, low), low)
 
@@ -112,4 +114,4 @@ class Holes:
 def _clipped(hole: Hole, begin: int, end: int) -> Hole:
     if hole.begin >= begin and hole.end <= end:
         return hole
-    return hole._replace(begin=max(hole.begin, begin), end=min(hole.end, end))
+    return Hole(max(hole.begin, begin), min(hole.end, end), hole.asked, hole.connection)
