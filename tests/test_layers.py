@@ -65,7 +65,6 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
             "frames",
             "journal",
             "net",
-            "logs",
             "analysis",
             "conformance",
             "surgeon",
@@ -73,6 +72,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
         FRAMES,
     ),
     "sim": (*FRAMES, "tqdm"),
+    "logs": (*FRAMES, "tqdm"),
     # What reads captures, URLs and Parquet is loaded when it is asked for.
     "sql": ("sqlalchemy",),
     "engines": ("quickfix", "fixcore"),

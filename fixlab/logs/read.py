@@ -22,6 +22,7 @@ from fixlab.logs._follow import FollowedLog
 from fixlab.logs._frame import Rows
 from fixlab.logs._pairs import Pairs
 from fixlab.logs._parquet import GROUP_ROWS, Writer, load
+from fixlab.logs._progress import watched
 from fixlab.logs._records import Reader, to_wire
 from fixlab.logs._sides import CONFIDENCE, Pair, Seen, Side, sides
 from fixlab.logs._sources import Source, Where, is_capture, opened, sources
@@ -148,6 +149,7 @@ def read_log(
     ours: str | Collection[str] = (),
     to_parquet: str | os.PathLike[str] | None = None,
     follow: Literal[False] = False,
+    progress: bool = False,
 ) -> Log: ...
 @overload
 def read_log(
@@ -164,6 +166,7 @@ def read_log(
     ours: str | Collection[str] = (),
     to_parquet: str | os.PathLike[str] | None = None,
     follow: bool = False,
+    progress: bool = False,
 ) -> Log | FollowedLog:
     r"""Read any FIX log or capture: a file, some of them, a pattern, a folder, an fsspec URL.
 
@@ -180,6 +183,7 @@ def read_log(
     - `to_parquet`: write the rows to this file as they are read, in memory that does not grow
       with them, and load them only when `frame` is asked for. All files are read twice.
     - `follow`: wait for what is written to one plain file, `async for frame in ...`.
+    - `progress`: a bar while it lasts, on a terminal or in a notebook.
 
     Returns a `Log`, whose `frame` has schema `fixlab.frames.MESSAGES`: rows in the order of
     the file. What should be a message and is not right is a row with `valid=False` and its
@@ -200,8 +204,8 @@ def read_log(
         return FollowedLog(Path(path), chosen, own)
     found = _in_order(sources(path))
     if to_parquet is not None:
-        return _read_to(Path(to_parquet), found, chosen, own)
-    return _read(found, chosen, own, BLOCK_BYTES)
+        return _read_to(Path(to_parquet), found, chosen, own, progress=progress)
+    return _read(found, chosen, own, BLOCK_BYTES, progress=progress)
 
 
 def _in_order(found: list[Source]) -> list[Source]:
@@ -214,18 +218,24 @@ def _in_order(found: list[Source]) -> list[Source]:
 
 
 def _read(
-    found: Sequence[Source], tags: Sequence[int], ours: Collection[str], block_bytes: int
+    found: Sequence[Source],
+    tags: Sequence[int],
+    ours: Collection[str],
+    block_bytes: int,
+    *,
+    progress: bool = False,
 ) -> Log:
     book = Book()
     rows = Rows(book, tags)
     accounts = [Account(source.name) for source in found]
-    for i, (source, account) in enumerate(zip(found, accounts, strict=True)):
-        for block in _blocks_of(source, book, tags, account, block_bytes):
-            if account.rows == len(block) and source.size and account.bytes:
-                # As many as the first block promises, and some more.
-                promised = int(1.1 * account.rows * source.size / account.bytes)
-                rows.expect(min(promised, _ROWS_EXPECTED_MAX) + len(block))
-            rows.add(block, i)
+    with watched(found, shown=progress) as files:
+        for i, (source, account) in enumerate(zip(files, accounts, strict=True)):
+            for block in _blocks_of(source, book, tags, account, block_bytes):
+                if account.rows == len(block) and source.size and account.bytes:
+                    # As many as the first block promises, and some more.
+                    promised = int(1.1 * account.rows * source.size / account.bytes)
+                    rows.expect(min(promised, _ROWS_EXPECTED_MAX) + len(block))
+                rows.add(block, i)
     names = [source.name for source in found]
     pairs = _decided(rows.pairs, ours, names, accounts)
     frame = rows.frame(
@@ -235,26 +245,34 @@ def _read(
 
 
 def _read_to(
-    path: Path, found: Sequence[Source], tags: Sequence[int], ours: Collection[str]
+    path: Path,
+    found: Sequence[Source],
+    tags: Sequence[int],
+    ours: Collection[str],
+    *,
+    progress: bool,
 ) -> Log:
     """The same into a Parquet file: who is who takes a look at all rows before the first."""
     book = Book()
     seen = Pairs(book)
     accounts = [Account(source.name) for source in found]
-    for source, account in zip(found, accounts, strict=True):
-        for block in _blocks_of(source, book, (), account, BLOCK_BYTES):
-            seen.add(block)
+    with watched(found, shown=progress) as files:
+        for source, account in zip(files, accounts, strict=True):
+            for block in _blocks_of(source, book, (), account, BLOCK_BYTES):
+                seen.add(block)
     names = [source.name for source in found]
     pairs = _decided(seen, ours, names, accounts)
     decided = {pair: side for pair, (_, side) in pairs.items()}
     rows = Rows(Book(), tags)
     writer = Writer(path)
     try:
-        for i, source in enumerate(found):
-            for block in _blocks_of(source, rows.book, tags, Account(source.name), BLOCK_BYTES):
-                rows.add(block, i)
-                if len(rows) >= GROUP_ROWS:
-                    writer.write(rows.frame(names, decided, _which(accounts)))
+        with watched(found, shown=progress) as files:
+            for i, source in enumerate(files):
+                account = Account(source.name)
+                for block in _blocks_of(source, rows.book, tags, account, BLOCK_BYTES):
+                    rows.add(block, i)
+                    if len(rows) >= GROUP_ROWS:
+                        writer.write(rows.frame(names, decided, _which(accounts)))
         writer.write(rows.frame(names, decided, _which(accounts)))
     finally:
         writer.close()
