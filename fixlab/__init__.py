@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fixlab import conformance, panels, plots, sim, stores
     from fixlab.analysis import gaps, intervals, ledger, resends
+    from fixlab.analysis.findings import Findings, analyze
     from fixlab.dictionary import Dictionary, explain
     from fixlab.errors import FixLabError
     from fixlab.faults import Faults, LinkFaults, PeerFaults, StoreFaults
@@ -42,6 +43,7 @@ __all__ = [
     "Dictionary",
     "Faults",
     "FileStore",
+    "Findings",
     "FixLabError",
     "FollowedLog",
     "Initiator",
@@ -64,6 +66,7 @@ __all__ = [
     "Transition",
     "TransitionKind",
     "VirtualClock",
+    "analyze",
     "conformance",
     "explain",
     "gaps",
@@ -80,11 +83,11 @@ __all__ = [
 
 # Where each name lives; the packages are not here, since they are their own home.
 _HOMES = {
-    "RULES": "rules",
     "Acceptor": "net.acceptor",
     "Dictionary": "dictionary",
     "Faults": "faults",
     "FileStore": "stores.quickfix",
+    "Findings": "analysis.findings",
     "FixLabError": "errors",
     "FollowedLog": "logs.read",
     "Initiator": "net.initiator",
@@ -95,6 +98,7 @@ _HOMES = {
     "MemoryStore": "stores.memory",
     "Message": "wire.message",
     "PeerFaults": "faults",
+    "RULES": "rules",
     "Role": "session.transitions",
     "SQLiteStore": "stores.sqlite",
     "Scenario": "sim.scenario",
@@ -107,6 +111,7 @@ _HOMES = {
     "Transition": "session.transitions",
     "TransitionKind": "session.transitions",
     "VirtualClock": "times",
+    "analyze": "analysis.findings",
     "explain": "dictionary",
     "gaps": "analysis",
     "intervals": "analysis",

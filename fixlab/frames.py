@@ -1265,13 +1265,140 @@ DIFFERENCES = Schema(
     ),
 )
 
+SEVERITIES = ("fault", "risk", "info")
+CONFIDENCES = ("high", "medium", "low")
+FINDING_CODES = (
+    "SEQ_GAP",
+    "GAP_NOT_REQUESTED",
+    "GAP_NEVER_CLOSED",
+    "RESEND_UNANSWERED",
+    "RESEND_INCOMPLETE",
+    "RESEND_LOOP",
+    "RESEND_STORM",
+    "RESEND_OVERLAP",
+    "RESEND_BAD_BEGIN",
+    "RESEND_UNJUSTIFIED",
+    "RESEND_INVALID",
+    "RESEND_HUGE",
+    "MUTUAL_GAP",
+    "REPLAY_INTERLEAVED",
+    "APP_MSG_FILLED_OVER",
+    "MESSAGE_LOST",
+    "LOGOUT_DURING_GAP",
+    "SEQ_SKIPPED",
+    "GAPFILL_BAD_SEQ",
+    "GAPFILL_BAD_NEWSEQ",
+    "GAPFILL_SKIPS_UNSEEN",
+    "GAPFILL_IGNORED",
+    "GAPFILL_UNASKED",
+    "NEWSEQ_ABSURD",
+    "RESET_BACKWARDS",
+    "RESET_NOT_HONOURED",
+    "RESET_TWICE",
+    "RESET_UNASKED",
+    "RESET_BAD_SEQ",
+    "SEQ_TOO_LOW",
+    "STORE_REWOUND",
+    "ONE_SIDE_ROLLED",
+    "DUPLICATE_NOT_FLAGGED",
+    "REPLAY_NOT_FLAGGED",
+    "POSSDUP_NO_ORIG",
+    "ORIG_AFTER_SENDING",
+    "NEXT_EXPECTED_MISMATCH",
+    "MANUAL_SEQ_EDIT",
+    "SECOND_LOGON",
+    "LOGON_REFUSED",
+    "LOGON_UNANSWERED",
+    "RECONNECT_HAMMER",
+    "MSG_BEFORE_LOGON",
+    "ENDED_WITHOUT_LOGOUT",
+    "HEARTBEAT_LATE",
+    "HEARTBEAT_MISSING",
+    "TESTREQ_UNANSWERED",
+    "OUTSIDE_WINDOW",
+    "CLOCK_SKEW",
+    "CHECKSUM_BAD",
+    "BODYLENGTH_BAD",
+    "GARBLED",
+    "SECRET_IN_LOG",
+    "SESSION_REJECT",
+    "DIRECTION_INFERRED",
+)
+
+FINDINGS = Schema(
+    name="findings",
+    title="one row for each finding of `analyze`, in the order of the log",
+    columns=(
+        Column(
+            name="code", dtype="category", meaning="what was found", categories=FINDING_CODES
+        ),
+        Column(
+            name="severity",
+            dtype="category",
+            meaning="fault: a rule was broken; risk: legal, but it will hurt; info also when "
+            "it follows from another finding",
+            categories=SEVERITIES,
+        ),
+        Column(
+            name="confidence",
+            dtype="category",
+            meaning="how sure the log makes it",
+            categories=CONFIDENCES,
+        ),
+        Column(name="rule", dtype="category", meaning="id of the rule it is about"),
+        Column(
+            name="side",
+            dtype="str",
+            missing="NaN if nobody, or not known",
+            meaning="CompID at fault",
+        ),
+        Column(
+            name="by",
+            dtype="str",
+            missing="NaN without a message",
+            meaning="CompID whose message shows it",
+        ),
+        Column(name="session", dtype="category", meaning="as in `messages`"),
+        Column(
+            name="time", dtype=TIME, unit="UTC", missing="NaT without one", meaning="of its row"
+        ),
+        Column(
+            name="msg_seq_num",
+            dtype="Int64",
+            missing="NA when unreadable",
+            meaning="MsgSeqNum(34) of its row",
+        ),
+        Column(
+            name="begin_seq_no",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="first number it is about",
+        ),
+        Column(
+            name="end_seq_no",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="last number it is about",
+        ),
+        Column(
+            name="caused_by",
+            dtype="Int64",
+            missing="NA at the root of a trouble",
+            meaning="row of the finding that it follows from",
+        ),
+        Column(name="summary", dtype="str", meaning="what happened, in a sentence or two"),
+        Column(name="expected", dtype="str", meaning="what should have happened"),
+        Column(name="advice", dtype="str", meaning="what to do"),
+    ),
+)
+
 SCHEMAS = {
     schema.name: schema
     for schema in (
         *(TRANSITIONS, MESSAGES, LOG_FILES, LOG_SESSIONS),
         *(GAPS, LEDGER, RESENDS, INTERVALS, FLIGHTS, FATES, RUNS),
         *(STORES, STORED, STORE_PROBLEMS, STORE_EDIT),
-        *(REPORT, DIFFERENCES),
+        *(REPORT, DIFFERENCES, FINDINGS),
     )
 }
 

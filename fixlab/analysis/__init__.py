@@ -1,9 +1,10 @@
-"""What happened, read from frames: gaps, missing numbers, resends, silences, flights."""
+"""What happened, read from frames: gaps, missing numbers, resends, silences, findings."""
 
 from fixlab.analysis._flights import flights
 from fixlab.analysis._gaps import gaps
 from fixlab.analysis._intervals import intervals
 from fixlab.analysis._ledger import ledger
 from fixlab.analysis._resends import resends
+from fixlab.analysis.findings import Findings, analyze
 
-__all__ = ["flights", "gaps", "intervals", "ledger", "resends"]
+__all__ = ["Findings", "analyze", "flights", "gaps", "intervals", "ledger", "resends"]
