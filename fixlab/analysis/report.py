@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from fixlab import __version__, facts, pages, redact
+from fixlab import __version__, facts, pages
 from fixlab.analysis._report_figures import figures
 from fixlab.analysis._report_tables import (
     Times,
@@ -20,11 +20,10 @@ from fixlab.analysis._report_tables import (
     requests_table,
     table,
 )
-from fixlab.errors import ConfigError
 from fixlab.pages import text as _text
 
 if TYPE_CHECKING:
-    from fixlab.analysis.findings import Findings
+    from fixlab.analysis.findings import Evidence, Findings
 
 SEVERITIES = ("fault", "risk", "info")
 _LISTED_MAX = 500  # findings in the list
@@ -46,52 +45,36 @@ class Content:
     """All that a page tells.
 
     `table`, `messages`, `ledger` and `resends` are frames of those schemas. A finding is called
-    by its label in the index of `table`; `rows_of` gives the positions in `messages` that show
-    it, and `raw` the bytes of such a row, None when the log itself is not at hand.
+    by its label in the index of `table`; `evidence` gives the rows of `messages` that show it,
+    and the line that each is in the log.
     """
 
     table: pd.DataFrame
     messages: pd.DataFrame
     ledger: pd.DataFrame
     resends: pd.DataFrame
-    rows_of: Callable[[int], Sequence[int]]
-    raw: Callable[[int], bytes] | None = None
+    evidence: Callable[[int], Evidence]
     session: str | None = None  # the only one that the page is about
     notes: Sequence[str] = ()  # what else to know about the findings
     figures: Sequence[tuple[str, bytes]] = ()  # title and PNG
     about: Mapping[str, str] = field(default_factory=dict)  # what only the caller knows
 
 
-def content_of(
-    findings: Findings, *, session: str | None = None, about: Mapping[str, str] | None = None
-) -> Content:
-    """What the page of `findings` tells; of one session only, when it is given.
-
-    Raises `ConfigError` when the log has no such session.
-    """
-    messages = findings.messages
-    if session is not None and session not in _occurring(messages["session"]):
-        known = _several(_occurring(messages["session"]))
-        raise ConfigError(f"the log has no session {session!r}; it has {known}")
-
-    def own(frame: pd.DataFrame) -> pd.DataFrame:
-        return frame if session is None else frame[frame["session"] == session]
-
-    ledger, resends = own(findings.ledger), own(findings.resends)
+def content_of(findings: Findings, about: Mapping[str, str]) -> Content:
+    """What the page of `findings` tells; `about` is what only the caller knows."""
     return Content(
-        table=own(findings.table),
-        messages=messages,
-        ledger=ledger,
-        resends=resends,
-        rows_of=lambda i: findings.evidence(i).rows,
-        raw=findings.raw,
-        session=session,
+        table=findings.table,
+        messages=findings.messages,
+        session=findings.session,
+        ledger=findings.ledger,
+        resends=findings.resends,
+        evidence=findings.evidence,
         notes=[
-            f"{count:,} more of {code} are not listed."
+            f"{count:,} more of {code} in the log are not listed."
             for code, count in findings.left_out.items()
         ],
-        figures=figures(ledger, resends, own(findings.intervals)),
-        about=about or {},
+        figures=figures(findings.ledger, findings.resends, findings.intervals),
+        about=about,
     )
 
 
@@ -130,7 +113,9 @@ def _words(content: Content) -> str:
         sides = faults["side"].astype("str").where(faults["side"].notna(), "an unknown side")
         who = ", ".join(f"{count} by {side}" for side, count in sides.value_counts().items())
         only = who.partition(" ")[2]
-        return f"{_many(len(faults), 'fault')}, {who if ',' in who else only}"
+        words = f"{_many(len(faults), 'fault')}, {who if ',' in who else only}"
+        risks = len(_roots(content.table, "risk"))
+        return f"{words}; {_many(risks, 'risk')}" if risks else words
     unrecovered = _unrecovered(content.ledger)
     if unrecovered:
         return f"no fault seen, {_many(unrecovered, 'number')} lost or open"
@@ -332,59 +317,30 @@ def _detail(content: Content, i: int, times: Times) -> str:
 
 
 def _evidence(content: Content, i: int, times: Times) -> str:
-    positions = list(content.rows_of(i))
-    shown = positions[:_LINES_MAX]
-    lines, before = [], None
-    for at in shown:
+    shown = content.evidence(i)
+    rows, before = [], None
+    for at, line in zip(shown.rows[:_LINES_MAX], shown.lines, strict=False):
         if before is not None and at != before + 1:
-            lines.append('<tr class="act"><td colspan="4">⋯</td></tr>')
-        lines.append(_line(content, at, times))
+            rows.append('<tr class="act"><td colspan="4">⋯</td></tr>')
+        rows.append(_line(content.messages.iloc[at], line, times))
         before = at
-    if len(positions) > len(shown):
-        left = _many(len(positions) - len(shown), "more row")
-        lines.append(f'<tr class="act"><td colspan="4">{left}</td></tr>')
-    return f'<table class="wire"><tbody>{"".join(lines)}</tbody></table>' if lines else ""
+    if len(shown.rows) > _LINES_MAX:
+        left = _many(len(shown.rows) - _LINES_MAX, "more row")
+        rows.append(f'<tr class="act"><td colspan="4">{left}</td></tr>')
+    return f'<table class="wire"><tbody>{"".join(rows)}</tbody></table>' if rows else ""
 
 
-def _line(content: Content, at: int, times: Times) -> str:
-    row = content.messages.iloc[at]
+def _line(row: pd.Series, line: str, times: Times) -> str:
     version = str(row["session"]).partition(":")[0]
     known = version if version in facts.VERSIONS else None
     name = facts.message_name(str(row["msg_type"]), known) or ""
     if not row["valid"]:
         name = f"{name} ({row['defect']})".strip()
+    cut = line if len(line) <= _LINE_MAX else f"{line[:_LINE_MAX]}…"
     return (
         f"<tr><td>{times.told(row['time'])}</td><td>{_text(str(row['sender']))} →</td>"
-        f"<td>{_text(name)}</td><td>{_fields(content, at, row)}</td></tr>"
+        f"<td>{_text(name)}</td><td>{pages.wire(cut)}</td></tr>"
     )
-
-
-def _fields(content: Content, at: int, row: pd.Series) -> str:
-    if content.raw is None:
-        return pages.wire(_told_by(row))
-    raw = redact.mask(content.raw(at))
-    try:
-        line = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        line = raw.decode("latin-1")
-    line = line.replace("\x01", "|")
-    return pages.wire(line if len(line) <= _LINE_MAX else f"{line[:_LINE_MAX]}…")
-
-
-def _told_by(row: pd.Series) -> str:
-    """The fields that the columns of a row hold; the message itself is not at hand."""
-    fields = {
-        "35": row["msg_type"],
-        "34": row["msg_seq_num"],
-        "43": "Y" if row["poss_dup"] else None,
-        "7": row["begin_seq_no"],
-        "16": row["end_seq_no"],
-        "123": "Y" if row["gap_fill"] else None,
-        "36": row["new_seq_no"],
-        "141": "Y" if row["reset"] else None,
-        "58": row["text"] or None,
-    }
-    return "".join(f"{tag}={_given(value)}|" for tag, value in fields.items() if _given(value))
 
 
 _STYLE = """

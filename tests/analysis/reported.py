@@ -11,8 +11,10 @@ import pandas as pd
 
 from fixlab import frames
 from fixlab.analysis import ledger, resends
+from fixlab.analysis.findings import Evidence
 from fixlab.analysis.report import Content
 from fixlab.logs.read import Log, read_log
+from fixlab.redact import printable
 from fixlab.wire.message import encode
 
 COLUMNS = (
@@ -54,10 +56,14 @@ def content(
         messages=log.frame,
         ledger=ledger(log),
         resends=resends(log),
-        rows_of=lambda i: shown[i] if i < len(shown) else (),
-        raw=log.raw,
+        evidence=lambda i: _evidence(log, shown[i] if i < len(shown) else ()),
         **more,
     )
+
+
+def _evidence(log: Log, rows: Sequence[int]) -> Evidence:
+    lines = (printable(log.raw(row).replace(b"\x01", b"|")) for row in rows)
+    return Evidence(tuple(rows), tuple(lines))
 
 
 def log_of(

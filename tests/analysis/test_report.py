@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pandas.testing import assert_frame_equal
 
+from fixlab.analysis import analyze
 from fixlab.analysis.report import Content, page
+from fixlab.errors import ConfigError
 from fixlab.logs.read import read_log
 from fixlab.rules import RULES
 from tests.analysis.reported import content, log_of
@@ -23,7 +26,7 @@ CUT = {
     "confidence": "high",
     "rule": "DSC-02",
     "session": SESSION,
-    "time": "2026-01-05T09:33:16.838Z",
+    "time": "2026-01-05T09:34:32.837Z",
     "summary": "The connection ended without a Logout.",
 }
 STORM = {
@@ -33,11 +36,11 @@ STORM = {
     "rule": "RRQ-04",
     "side": "FIRM",
     "session": SESSION,
-    "time": "2026-01-05T09:33:16.865Z",
-    "msg_seq_num": 46,
-    "begin_seq_no": 42,
-    "end_seq_no": 44,
-    "summary": "FIRM asked five times for 42 to 44.",
+    "time": "2026-01-05T09:38:48.895Z",
+    "msg_seq_num": 68,
+    "begin_seq_no": 63,
+    "end_seq_no": 65,
+    "summary": "FIRM asked five times for 63 to 65.",
 }
 FILLED = {
     **STORM,
@@ -45,10 +48,10 @@ FILLED = {
     "severity": "fault",
     "rule": "RSP-01, RSP-04",
     "side": "VENUE",
-    "begin_seq_no": 42,
-    "end_seq_no": 42,
-    "summary": "VENUE filled over ExecutionReport 42.",
-    "expected": "ExecutionReport 42 once more.",
+    "begin_seq_no": 32,
+    "end_seq_no": 32,
+    "summary": "VENUE filled over ExecutionReport 32.",
+    "expected": "ExecutionReport 32 once more.",
     "advice": "Ask VENUE for it.",
     "caused_by": None,
 }
@@ -67,7 +70,7 @@ def headline(*rows: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([CUT, STORM, FILLED, FILLED, LOW], "✗ 3 faults, 2 by VENUE, 1 by FIRM"),
+        ([CUT, STORM, FILLED, FILLED, LOW], "✗ 3 faults, 2 by VENUE, 1 by FIRM; 1 risk"),
         ([FILLED], "✗ 1 fault, by VENUE"),
         ([{**FILLED, "side": None}], "✗ 1 fault, by an unknown side"),
         # A consequence is no further fault.
@@ -109,12 +112,12 @@ def test_findings_stand_in_groups_the_worst_first() -> None:
 
 
 def test_a_finding_is_told_with_rules_evidence_and_cause() -> None:
-    text = page(dispute(FILLED, {**STORM, "caused_by": 0}, shown=[[84, 88, 89]]))
+    text = page(dispute(FILLED, {**STORM, "caused_by": 0}, shown=[[64, 68, 69]]))
     first, second = re.findall(r"<article .*?</article>", text)
     for words in (
-        "VENUE filled over ExecutionReport 42.",
-        "<dd>2026-01-05 09:33:16.865</dd>",
-        "ExecutionReport 42 once more.",
+        "VENUE filled over ExecutionReport 32.",
+        "<dd>2026-01-05 09:38:48.895</dd>",
+        "ExecutionReport 32 once more.",
         "Ask VENUE for it.",
         f"RSP-01 {RULES['RSP-01'].title}.",
         RULES["RSP-04"].expected,
@@ -123,11 +126,11 @@ def test_a_finding_is_told_with_rules_evidence_and_cause() -> None:
         assert words in first
     lines = re.findall(r"<td>([^<]*)</td><td>(\w+) →</td><td>(\w+)</td><td>(.*?)</td>", first)
     assert [line[:3] for line in lines] == [
-        ("09:32:56.823", "VENUE", "ExecutionReport"),
-        ("09:33:16.859", "FIRM", "ResendRequest"),
-        ("09:33:16.859", "VENUE", "SequenceReset"),
+        ("09:34:12.823", "VENUE", "ExecutionReport"),
+        ("09:34:32.848", "FIRM", "ResendRequest"),
+        ("09:34:32.848", "VENUE", "SequenceReset"),
     ]
-    assert "|<wbr>11=ORD-41|<wbr>" in lines[0][3]
+    assert "|<wbr>11=ORD-31|<wbr>" in lines[0][3]
     assert first.count("⋯") == 1  # rows between that are not shown
     assert '<dt>Follows from</dt><dd><a href="#finding-0">0</a></dd>' in second
 
@@ -143,13 +146,13 @@ def test_a_page_about_one_session_counts_its_messages_only(tmp_path: Path) -> No
 
 def test_the_ledger_and_the_requests_have_their_tables() -> None:
     text = page(dispute())
-    assert "3 numbers were missing: 1 replayed, 2 gap-filled." in text
+    assert "6 numbers were missing: 3 replayed, 3 gap-filled." in text
     ledger = re.search(r'<table class="list ledger">.*?</table>', text)
     assert ledger is not None
-    assert "<td>5×, first 09:33:16.859</td><td>gap-filled</td>" in ledger[0]
+    assert "<td>5×, first 09:38:48.895</td><td>replayed</td>" in ledger[0]
     requests = re.search(r'<table class="list requests">.*?</table>', text)
     assert requests is not None
-    assert requests[0].count("<tr>") == 1 + 5
+    assert requests[0].count("<tr>") == 1 + 6
 
 
 def test_neighbours_with_one_fate_share_a_row(tmp_path: Path) -> None:
@@ -176,6 +179,50 @@ def test_links_lead_to_what_is_there() -> None:
     assert links == {f"#{name}" for name in names}
 
 
+def test_findings_write_their_page(tmp_path: Path) -> None:
+    found = analyze(read_log(LOG))
+    path = tmp_path / "page.html"
+    found.to_html(path, about={"Ticket": "4711"})
+    outline = Outline(path.read_text("utf-8"))
+    assert outline.words["h1"] == ["✗ 1 fault, by FIRM; 2 risks"]
+    assert "4711" in outline.words["dd"]
+    for summary in found.table["summary"]:
+        assert summary in outline.words["td"]
+    # The order that was lost, in the line that shows it left.
+    assert any("37=V-31" in word for word in outline.words["td"])
+
+
+def test_a_page_of_one_session_tells_nothing_of_another(tmp_path: Path) -> None:
+    (tmp_path / LOG.name).write_bytes(LOG.read_bytes())
+    other = LOG.name.replace("FIRM", "MIRF")
+    (tmp_path / other).write_bytes(LOG.read_bytes().replace(b"FIRM", b"MIRF"))
+    found = analyze(read_log(tmp_path))
+    found.only(SESSION).to_html(tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text("utf-8")
+    assert "MIRF" not in text
+    assert Outline(text).words["h1"] == ["✗ 1 fault, by FIRM; 2 risks"]
+
+
+def test_one_session_of_several_is_told_alone(tmp_path: Path) -> None:
+    alone = analyze(read_log(LOG))
+    (tmp_path / LOG.name).write_bytes(LOG.read_bytes())
+    other = LOG.name.replace("FIRM", "FIMR")  # same letters, so lengths and sums are right
+    (tmp_path / other).write_bytes(LOG.read_bytes().replace(b"FIRM", b"FIMR"))
+    both = analyze(read_log(tmp_path))
+    assert both.faults == 2 * alone.faults == 2
+    found = both.only(SESSION)
+    columns = ["code", "severity", "side", "begin_seq_no", "caused_by", "summary"]
+    assert_frame_equal(found.table[columns], alone.table[columns], check_categorical=False)
+    rows = re.compile("row [0-9]+")
+    assert rows.sub("", found.summary()) == rows.sub("", alone.summary())
+    assert len(found.ledger) == len(alone.ledger)
+    assert [found.evidence(i).lines for i in range(len(found))] == [
+        alone.evidence(i).lines for i in range(len(alone))
+    ]
+    with pytest.raises(ConfigError, match=r"no session 'A' in the log; expected one of FIX"):
+        both.only("A")
+
+
 def test_pictures_are_part_of_the_page() -> None:
     outline = Outline(page(dispute(figures=[("What was <missing>", PNG)])))
     (source,) = [value for _, name, value in outline.attributes if name == "src"]
@@ -199,7 +246,7 @@ def test_nothing_off_the_wire_or_from_the_caller_is_obeyed(tmp_path: Path) -> No
     rows = [{**FILLED, **hostile, "expected": HOSTILE, "advice": HOSTILE}]
     text = page(content(log, *rows, shown=[[0, 1]], notes=[HOSTILE], about={HOSTILE: HOSTILE}))
     outline = Outline(text)
-    plain = set(Outline(page(dispute(FILLED, shown=[[84, 88]]))).tags)
+    plain = set(Outline(page(dispute(FILLED, shown=[[64, 68]]))).tags)
     assert set(outline.tags) <= plain
     assert not {"script", "img"} & set(outline.tags)
     assert all(c.isprintable() or c == "\n" for c in text)
@@ -235,11 +282,11 @@ def test_nothing_of_this_machine_is_in_it(tmp_path: Path) -> None:
 
 
 def test_it_needs_nothing_else_and_has_no_clock() -> None:
-    found = dispute(CUT, FILLED, shown=[[84], [88]], figures=[("Gaps", PNG)])
+    found = dispute(CUT, FILLED, shown=[[64], [68]], figures=[("Gaps", PNG)])
     text = page(found)
     assert not re.search(r"https?:|url\(|@import|<script|<link", text)
     assert "default-src 'none'; img-src data:" in text
-    again = dispute(CUT, FILLED, shown=[[84], [88]], figures=[("Gaps", PNG)])
+    again = dispute(CUT, FILLED, shown=[[64], [68]], figures=[("Gaps", PNG)])
     assert text == page(again)
 
 

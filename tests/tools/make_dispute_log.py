@@ -30,7 +30,7 @@ LOG = Path(__file__).parents[2] / "notebooks/data/FIX.4.4-VENUE-FIRM.messages.cu
 SEED = 11
 FIRM = SessionConfig(sender_comp_id="FIRM", target_comp_id="VENUE")
 _FILLED_OVER = 32  # MsgSeqNum(34) of the execution that VENUE does not send again
-_FIVE_TIMES = 66  # MsgSeqNum(34) of the ResendRequest that comes five times
+_FIVE_TIMES = 67  # MsgSeqNum(34) of the ResendRequest that comes five times
 
 
 def play() -> str:
