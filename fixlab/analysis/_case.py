@@ -22,7 +22,7 @@ HEARTBEAT_SECONDS = 30  # HeartBtInt(108) where no Logon tells it
 
 
 class Found(NamedTuple):
-    """A finding before it is numbered. `topics`: what it is about, to find what follows from it."""
+    """A finding before it is numbered. `topics`: what it is about, to find what follows."""
 
     code: str
     row: int
@@ -52,6 +52,7 @@ class Case:
         self.time = nanoseconds(frame, "time")
         self.number = numbers(frame, "msg_seq_num")
         self.poss_dup = frame["poss_dup"].to_numpy(np.bool_)
+        self.gap_fill = frame["gap_fill"].to_numpy(np.bool_)
         self.valid = frame["valid"].to_numpy(np.bool_)
         self.msg_type = codes(frame, "msg_type")
         self.msg_types = [str(name) for name in frame["msg_type"].cat.categories]
@@ -177,7 +178,7 @@ class Case:
 
     @cached_property
     def filtered(self) -> set[str]:
-        """Sessions whose log leaves Heartbeats out: holes, no request, and not one Heartbeat."""
+        """Sessions whose log leaves Heartbeats out: holes, no request, not one Heartbeat."""
         found = set()
         for session in {event.session for event in self.of(Kind.GAP)}:
             rows = np.flatnonzero(self.session == self._code(self.sessions, session))

@@ -127,7 +127,9 @@ def before_logon(case: Case) -> Iterator[Found]:
             f"{event.by} sends {event.begin} (MsgType(35) {case.type_of(event.row)}) before "
             "the Logon is answered.",
             side=event.by, by=event.by, begin=event.begin, end=event.end,
-            topics=connection_topic(event),
+            # Its own Logon may still be on the way when the other side hangs up.
+            topics=connection_topic(event)
+            + (("connection", event.session, event.connection + 1),),
         )  # fmt: skip
 
 

@@ -17,12 +17,20 @@ _ABSURD = 100_000
 def fills(case: Case) -> Iterator[Found]:
     """GAPFILL_BAD_SEQ, GAPFILL_BAD_NEWSEQ, GAPFILL_UNASKED, NEWSEQ_ABSURD."""
     for event in case.of(Kind.BAD_FILL):
+        ask = _open_request(case, event)
+        wrong = (
+            ask is not None
+            and event.expected is not None
+            and ((event.begin or 0) > event.expected)
+        )
         yield Found(
-            "GAPFILL_BAD_NEWSEQ", event.row, event.session,
+            "GAPFILL_BAD_SEQ" if wrong else "GAPFILL_BAD_NEWSEQ", event.row, event.session,
             f"{event.sender}'s gap fill has MsgSeqNum(34) {event.begin} and NewSeqNo(36) "
-            f"{'none' if event.end is None else event.end}: it moves nothing.",
+            f"{'none' if event.end is None else event.end}: it moves nothing"
+            + (f", and the first number to fill is {event.expected}." if wrong else "."),
             side=event.sender, by=event.sender, begin=event.begin, end=event.end,
-            topics=gap_topic(event),
+            topics=gap_topic(event) + (() if ask is None else gap_topic(ask)),
+            rows=() if ask is None else (ask.row,),
         )  # fmt: skip
     for event in case.of(Kind.FILLED):
         if event.begin is None or event.end is None:
@@ -34,6 +42,17 @@ def fills(case: Case) -> Iterator[Found]:
             yield from _beyond(case, event, highest)
         yield from _badly_numbered(case, event)
         yield from _unasked(case, event)
+
+
+def _open_request(case: Case, event: Event) -> Event | None:
+    """The last ResendRequest before it, in its connection."""
+    asks = [
+        a
+        for a in case.of(Kind.ASKED)
+        if (a.session, a.sender, a.connection) == (event.session, event.sender, event.connection)
+        and a.row < event.row and a.cause != "invalid"
+    ]  # fmt: skip
+    return asks[-1] if asks else None
 
 
 def _highest(case: Case, event: Event) -> int | None:

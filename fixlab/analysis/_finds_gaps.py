@@ -64,12 +64,14 @@ def _own_hole(case: Case, event: Event, *, at_logon: bool) -> Iterator[Found]:
         and e.begin <= (event.end or 0) and (e.end or 0) >= event.begin
     ]  # fmt: skip
     rows = case.rows_of(event.session, event.sender)
-    own = case.number[rows]
+    own = case.number[rows[~case.poss_dup[rows] & ~case.gap_fill[rows]]]
     # Messages that do not count, such as damaged ones, bear their numbers all the same.
     logged = bool(((own >= (event.begin or 0)) & (own <= (event.end or 0))).any())
     spoilt = bool((~case.valid[max(event.row - 3, 0) : event.row]).any())
     if came or spoilt or logged:
         return
+    below = None if event.begin is None else event.begin - 1
+    below = None if event.begin is None else event.begin - 1
     code = "MANUAL_SEQ_EDIT" if at_logon else "SEQ_SKIPPED"
     where = "Its Logon jumps" if at_logon else "It jumps"
     yield Found(
@@ -77,7 +79,8 @@ def _own_hole(case: Case, event: Event, *, at_logon: bool) -> Iterator[Found]:
         f"{event.sender} never sent {span(event.begin, event.end)}, as its own log shows. "
         f"{where} to {int(case.number[event.row])}.",
         side=event.sender, by=event.sender, begin=event.begin, end=event.end,
-        confidence="medium", topics=gap_topic(event),
+        confidence="medium",
+        topics=(*gap_topic(event), ("number", event.session, event.sender, below)),
     )  # fmt: skip
 
 

@@ -185,7 +185,8 @@ def ranges(case: Case) -> Iterator[Found]:
                 f"{event.receiver} asks for {event.sender}'s numbers from {event.begin} on, "
                 f"and not for {missed}, which it has not got either.",
                 side=event.receiver, by=event.receiver, begin=event.begin, end=event.end,
-                rows=tuple(e.row for e in fills[:2]), topics=gap_topic(event),
+                rows=tuple(e.row for e in fills[:2]),
+                topics=gap_topic(event) + connection_topic(event),
             )  # fmt: skip
 
 

@@ -111,7 +111,18 @@ def _roots(found: Sequence[Found]) -> list[int | None]:
             about.setdefault(topic, []).append(i)
     cause: list[int | None] = [None] * len(found)
     for i, each in enumerate(found):
-        near = {j for topic in each.topics for j in about[topic] if j != i}
+        near = {
+            j
+            for topic in each.topics
+            for j in about[topic]
+            # What only shares a connection comes later, but for how the one before it ended.
+            if j != i
+            and (
+                topic[0] != "connection"
+                or found[j].row <= each.row
+                or each.code == "ENDED_WITHOUT_LOGOUT"
+            )
+        }
         roots = [j for j in sorted(near) if each.code in FOLLOWS.get(found[j].code, ())]
         if roots:
             cause[i] = roots[0]
