@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,13 +12,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from fixlab.analysis._codes import CODES
-from fixlab.analysis._events import Event, Kind, Reconstruction
+from fixlab.analysis._events import Direction, Event, Kind, Reconstruction
 from fixlab.frames import MISSING, codes, nanoseconds, numbers
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 SECOND = 1_000_000_000
 ADMIN = ("0", "1", "2", "3", "4", "5", "A")
+# Events around another one that are looked at: what is further away is not about it.
+NEAR_MAX = 256
 HEARTBEAT_SECONDS = 30  # HeartBtInt(108) where no Logon tells it
 
 
@@ -65,6 +68,7 @@ class Case:
             self.by_kind[event.kind].append(event)
         self.view = {(one.session, one.sender): one.view for one in made.directions}
         self.one_sided = {one.session: one.one_sided for one in made.directions}
+        self._streams: dict[Kind, dict[tuple[str, str], tuple[list[int], list[Event]]]] = {}
         self.asked = {
             event.request: event
             for event in self.by_kind[Kind.ASKED]
@@ -81,17 +85,19 @@ class Case:
 
     @cached_property
     def _places(self) -> dict[tuple[str, str], Ints]:
-        return {}
+        """The rows of each direction, from one sort of all rows."""
+        key = self.session * (len(self.senders) + 1) + self.sender
+        order = np.argsort(key, kind="stable").astype(np.int64)
+        parts = np.split(order, np.flatnonzero(np.diff(key[order])) + 1) if len(key) else []
+        return {
+            (self.sessions[self.session[rows[0]]], self.senders[self.sender[rows[0]]]): rows
+            for rows in parts
+            if self.session[rows[0]] >= 0 and self.sender[rows[0]] >= 0
+        }
 
     def rows_of(self, session: str, sender: str) -> Ints:
         """The rows of one direction, ascending."""
-        key = (session, sender)
-        if key not in self._places:
-            chosen = (self.session == self._code(self.sessions, session)) & (
-                self.sender == self._code(self.senders, sender)
-            )
-            self._places[key] = np.flatnonzero(chosen).astype(np.int64)
-        return self._places[key]
+        return self._places.get((session, sender), np.empty(0, np.int64))
 
     def between(self, session: str, sender: str, after: int, until: int) -> Ints:
         """Rows of one direction behind row `after`, up to row `until`."""
@@ -118,10 +124,6 @@ class Case:
         a, b = int(self.time[one]), int(self.time[other])
         return float("nan") if MISSING in (a, b) else (b - a) / SECOND
 
-    @staticmethod
-    def _code(names: list[str], name: str) -> int:
-        return names.index(name) if name in names else -2
-
     # Events --------------------------------------------------------------------------------
 
     def of(self, *kinds: Kind) -> list[Event]:
@@ -129,6 +131,37 @@ class Case:
         if len(kinds) == 1:
             return self.by_kind[kinds[0]]
         return sorted((e for kind in kinds for e in self.by_kind[kind]), key=lambda e: e.row)
+
+    def _stream(self, kind: Kind, session: str, sender: str) -> tuple[list[int], list[Event]]:
+        if kind not in self._streams:
+            made: dict[tuple[str, str], tuple[list[int], list[Event]]] = {}
+            for event in self.by_kind[kind]:
+                rows, events = made.setdefault((event.session, event.sender), ([], []))
+                rows.append(event.row)
+                events.append(event)
+            self._streams[kind] = made
+        return self._streams[kind].get((session, sender), ([], []))
+
+    def before(self, kind: Kind, about: Event, *, sender: str = "") -> list[Event]:
+        """The last `NEAR_MAX` events up to its row about the same numbers, the latest first."""
+        rows, events = self._stream(kind, about.session, sender or about.sender)
+        at = bisect_right(rows, about.row)
+        return events[max(at - NEAR_MAX, 0) : at][::-1]
+
+    def after(self, kind: Kind, about: Event, *, sender: str = "") -> list[Event]:
+        """The first `NEAR_MAX` events from its row on about the same numbers."""
+        rows, events = self._stream(kind, about.session, sender or about.sender)
+        at = bisect_left(rows, about.row)
+        return events[at : at + NEAR_MAX]
+
+    @cached_property
+    def answered(self) -> set[int]:
+        """Requests that were answered to their end."""
+        return {e.request for e in self.of(Kind.ANSWERED) if e.request is not None}
+
+    def ask_of(self, event: Event) -> Event | None:
+        """The ResendRequest that an event is about."""
+        return None if event.request is None else self.asked.get(event.request)
 
     @cached_property
     def gap_ends(self) -> dict[tuple[str, str, int], Event]:
@@ -169,25 +202,31 @@ class Case:
 
     def epoch_row(self, event: Event) -> int:
         """Where the numbers that an event is about began anew; -1 is before the log."""
-        rows = [
-            e.row
-            for e in self.of(Kind.EPOCH, Kind.REWOUND)
-            if (e.session, e.sender) == (event.session, event.sender) and e.row <= event.row
+        begun = [
+            e.row for kind in (Kind.EPOCH, Kind.REWOUND) for e in self.before(kind, event)[:1]
         ]
-        return rows[-1] - 1 if rows else -1
+        return max(begun) - 1 if begun else -1
 
     @cached_property
     def filtered(self) -> set[str]:
         """Sessions whose log leaves Heartbeats out: holes, no request, not one Heartbeat."""
-        found = set()
-        for session in {event.session for event in self.of(Kind.GAP)}:
-            rows = np.flatnonzero(self.session == self._code(self.sessions, session))
-            beats = int(self.is_type(rows, "0").sum())
-            asks = any(e.session == session for e in self.of(Kind.ASKED))
-            lasted = self.seconds(int(rows[0]), int(rows[-1]))
-            if not beats and not asks and lasted > 2 * HEARTBEAT_SECONDS:
-                found.add(session)
-        return found
+        asking = {event.session for event in self.of(Kind.ASKED)}
+        holes = dict.fromkeys(event.session for event in self.of(Kind.GAP))
+        return {name for name in holes if name not in asking and self._without_beats(name)}
+
+    def _without_beats(self, session: str) -> bool:
+        sides = [self.rows_of(session, one.sender) for one in self.sides_of[session]]
+        rows = np.sort(np.concatenate(sides))
+        lasted = self.seconds(int(rows[0]), int(rows[-1]))
+        return lasted > 2 * HEARTBEAT_SECONDS and not self.is_type(rows, "0").any()
+
+    @cached_property
+    def sides_of(self) -> dict[str, list[Direction]]:
+        """The directions of each session."""
+        found: dict[str, list[Direction]] = defaultdict(list)
+        for one in self.made.directions:
+            found[one.session].append(one)
+        return dict(found)
 
 
 def gap_topic(event: Event) -> tuple[tuple[Any, ...], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from fixlab.analysis._case import Case, Found, Ints, span
 from fixlab.analysis._events import Event, Kind
@@ -28,7 +29,10 @@ def defects(case: Case) -> Iterator[Found]:
         session = _name(case.sessions, case.session[row]) or (missed.session if missed else "")
         number = int(case.number[row])
         which = "" if number == MISSING else f" with MsgSeqNum(34) {number}"
-        if asked:
+        if defect == "truncated" and _line_cut(case, row):
+            fate = "The connection was lost in the middle of it."
+            level, confidence, asked = "info", "high", False
+        elif asked:
             fate, level, confidence = "Its receiver asked for it again.", "", "high"
         elif missed is not None:
             fate = (
@@ -36,7 +40,7 @@ def defects(case: Case) -> Iterator[Found]:
             )
             level, confidence = "risk", "low"
         else:
-            fate = "Nobody missed it: the logger masks or rewrites, or its receiver does not check."
+            fate = "Nobody missed it: the logger masks or rewrites it, or nobody checks."
             level, confidence = "info", "low"
         yield Found(
             _CODES.get(defect, "GARBLED"), row, session,
@@ -53,6 +57,12 @@ def defects(case: Case) -> Iterator[Found]:
 
 def _name(names: list[str], code: int) -> str:
     return names[code] if code >= 0 else ""
+
+
+def _line_cut(case: Case, row: int) -> bool:
+    """Whether a Logon comes next: then the message was on its way when the line was lost."""
+    behind = case.msg_type[row + 1 : row + 2]
+    return bool(len(behind)) and case.type_of(row + 1) == "A"
 
 
 def _missed(case: Case, row: int) -> Event | None:
@@ -123,7 +133,7 @@ def rejects(case: Case) -> Iterator[Found]:
     for row in rows[:_ROWS_MAX].tolist():
         number = ref.iloc[row]
         sender = _name(case.senders, case.sender[row])
-        about = "a message" if number is None or number is ref.dtype.na_value else f"{number}"
+        about = "a message" if pd.isna(number) else f"{number}"
         text = case.text_of(row)
         yield Found(
             "SESSION_REJECT", row, _name(case.sessions, case.session[row]),
@@ -135,13 +145,13 @@ def rejects(case: Case) -> Iterator[Found]:
 def directions(case: Case) -> Iterator[Found]:
     """DIRECTION_INFERRED: the log does not say which way its messages went."""
     source = case.frame["direction_from"]
-    for one in dict.fromkeys(each.session for each in case.made.directions):
-        rows = np.flatnonzero(case.session == case.sessions.index(one))
-        how = str(source.iloc[int(rows[0])])
+    for one, sides in case.sides_of.items():
+        first = min(int(case.rows_of(one, side.sender)[0]) for side in sides)
+        how = str(source.iloc[first])
         if how in ("comp_ids", "timing", ""):
             ground = {"comp_ids": "their CompIDs", "timing": "their times"}.get(how, "")
             yield Found(
-                "DIRECTION_INFERRED", int(rows[0]), one,
+                "DIRECTION_INFERRED", first, one,
                 f"Which side kept the log is taken from {ground}."
                 if ground
                 else "Nothing tells which side kept the log, so what was lost on the way and "

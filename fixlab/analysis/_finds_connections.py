@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from statistics import median
 from typing import Protocol
 
@@ -29,9 +30,8 @@ def second_logons(case: Case) -> dict[int, Event]:
         if event.cause != "again" or case.one_sided[event.session]:
             continue
         answered = any(
-            e.session == event.session and e.connection == event.connection
-            and e.cause == "answer" and e.sender != event.sender
-            for e in logons
+            e.connection == event.connection and e.cause == "answer"
+            for e in case.after(Kind.LOGON, event, sender=event.receiver)
         )  # fmt: skip
         heard = case.between(event.session, event.receiver, event.row, case.end_of(event))
         if not answered and len(heard):
@@ -48,8 +48,10 @@ def connections(case: Case) -> Iterator[Found]:
             f"{event.sender} sends a Logon while it is logged on, without "
             "ResetSeqNumFlag(141)=Y.",
             side=event.sender, by=event.sender, begin=event.begin,
-            topics=connection_topic(event)
-            + (("connection", event.session, event.connection - 1),),
+            topics=(
+                *connection_topic(event),
+                ("connection", event.session, event.connection - 1),
+            ),
         )  # fmt: skip
     opener = {
         (e.session, e.connection): e
@@ -101,7 +103,7 @@ def _failures(
         )  # fmt: skip
     logons = [opener[e.session, e.connection] for e in ends]
     if len(logons) >= _HAMMER_TRIES:
-        waits = [case.seconds(a.row, b.row) for a, b in zip(logons, logons[1:], strict=False)]
+        waits = [case.seconds(a.row, b.row) for a, b in pairwise(logons)]
         if median(waits) < _HAMMER_SECONDS:
             yield Found(
                 "RECONNECT_HAMMER", logons[0].row, session,
@@ -128,8 +130,10 @@ def before_logon(case: Case) -> Iterator[Found]:
             "the Logon is answered.",
             side=event.by, by=event.by, begin=event.begin, end=event.end,
             # Its own Logon may still be on the way when the other side hangs up.
-            topics=connection_topic(event)
-            + (("connection", event.session, event.connection + 1),),
+            topics=(
+                *connection_topic(event),
+                ("connection", event.session, event.connection + 1),
+            ),
         )  # fmt: skip
 
 

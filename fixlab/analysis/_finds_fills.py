@@ -6,28 +6,27 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fixlab.analysis._case import Case, Found, connection_topic, gap_topic, span
+from fixlab.analysis._case import Case, Found, Ints, connection_topic, gap_topic, span
 from fixlab.analysis._events import Event, Kind
-from fixlab.frames import MISSING, numbers
+from fixlab.frames import MISSING
 
 # NewSeqNo(36) so far beyond the numbers in use is no number that anybody meant.
 _ABSURD = 100_000
+# Rows in which the highest number of late is looked for.
+_LATEST = 4_096
 
 
 def fills(case: Case) -> Iterator[Found]:
     """GAPFILL_BAD_SEQ, GAPFILL_BAD_NEWSEQ, GAPFILL_UNASKED, NEWSEQ_ABSURD."""
     for event in case.of(Kind.BAD_FILL):
         ask = _open_request(case, event)
-        wrong = (
-            ask is not None
-            and event.expected is not None
-            and ((event.begin or 0) > event.expected)
-        )
+        due = _due(case, event, ask)
+        wrong = due is not None and due < (event.begin or 0)
         yield Found(
             "GAPFILL_BAD_SEQ" if wrong else "GAPFILL_BAD_NEWSEQ", event.row, event.session,
             f"{event.sender}'s gap fill has MsgSeqNum(34) {event.begin} and NewSeqNo(36) "
             f"{'none' if event.end is None else event.end}: it moves nothing"
-            + (f", and the first number to fill is {event.expected}." if wrong else "."),
+            + (f", and the first number to fill is {due}." if wrong else "."),
             side=event.sender, by=event.sender, begin=event.begin, end=event.end,
             topics=gap_topic(event) + (() if ask is None else gap_topic(ask)),
             rows=() if ask is None else (ask.row,),
@@ -46,26 +45,31 @@ def fills(case: Case) -> Iterator[Found]:
 
 def _open_request(case: Case, event: Event) -> Event | None:
     """The last ResendRequest before it, in its connection."""
-    asks = [
-        a
-        for a in case.of(Kind.ASKED)
-        if (a.session, a.sender, a.connection) == (event.session, event.sender, event.connection)
-        and a.row < event.row and a.cause != "invalid"
-    ]  # fmt: skip
-    return asks[-1] if asks else None
+    for ask in case.before(Kind.ASKED, event):
+        if ask.connection == event.connection and ask.cause != "invalid":
+            return ask
+    return None
+
+
+def _due(case: Case, event: Event, ask: Event | None) -> int | None:
+    """The number that the answer to a request should go on with; None without a request."""
+    if ask is None:
+        return None
+    rest = [e.begin for e in case.after(Kind.UNANSWERED, event) if e.request == ask.request]
+    known = [n for n in (event.expected, *rest) if n is not None]
+    return min(known) if known else None
 
 
 def _highest(case: Case, event: Event) -> int | None:
     """The highest number of these seen before the row, in its epoch."""
     since = case.epoch_row(event)
-    rows = case.between(event.session, event.sender, since, event.row - 1)
+    rows = case.between(event.session, event.sender, since, event.row - 1)[-_LATEST:]
     seen = case.number[rows]
     own = seen[(seen != MISSING) & case.valid[rows]]
     fills = [
         e.end
-        for e in case.of(Kind.FILLED)
-        if (e.session, e.sender) == (event.session, event.sender)
-        and since < e.row < event.row and e.end is not None
+        for e in case.before(Kind.FILLED, event)
+        if since < e.row < event.row and e.end is not None
     ]  # fmt: skip
     tops = [*fills, *([int(own.max())] if len(own) else [])]
     return max(tops) if tops else None
@@ -105,9 +109,9 @@ def _badly_numbered(case: Case, event: Event) -> Iterator[Found]:
     asked = case.gap_asks.get((event.session, event.sender, event.gap), [])
     wanted = [a for a in asked if a.row < event.row and (a.begin or 0) <= event.expected]
     earlier = [
-        e for e in case.of(Kind.UNANSWERED)
-        if (e.session, e.sender) == (event.session, event.sender) and e.begin is not None
-        and e.begin < (event.begin or 0) and e.request in {a.request for a in wanted}
+        e for e in case.after(Kind.UNANSWERED, event)
+        if e.begin is not None and e.begin < (event.begin or 0)
+        and e.request in {a.request for a in wanted}
     ]  # fmt: skip
     if wanted and earlier:
         yield Found(
@@ -122,11 +126,7 @@ def _badly_numbered(case: Case, event: Event) -> Iterator[Found]:
 def _unasked(case: Case, event: Event) -> Iterator[Found]:
     if event.request is not None or case.one_sided[event.session]:
         return
-    asked = any(
-        (a.session, a.sender, a.connection) == (event.session, event.sender, event.connection)
-        and a.row < event.row
-        for a in case.of(Kind.ASKED)
-    )  # fmt: skip
+    asked = any(a.connection == event.connection for a in case.before(Kind.ASKED, event))
     new = event.cause == "ahead" or (event.count > 0 and event.cause == "")
     if (
         (new and not asked)
@@ -162,17 +162,16 @@ def resets(case: Case) -> Iterator[Found]:
 
 def filled_over(case: Case) -> Iterator[Found]:
     """APP_MSG_FILLED_OVER: the log holds an application message whose number was filled."""
-    ref = numbers(case.frame, "msg_seq_num")
+    ref = case.number
+    sent: dict[tuple[str, str, int], Ints] = {}
     for event in case.of(Kind.FILLED):
         view = case.view.get((event.session, event.sender))
         if not event.count or view == "in" or event.begin is None or event.end is None:
             continue
-        since = case.epoch_row(event)
-        rows = case.between(event.session, event.sender, since, event.row - 1)
-        over = rows[
-            case.application[rows] & ~case.poss_dup[rows]
-            & (ref[rows] >= event.begin) & (ref[rows] <= event.end)
-        ]  # fmt: skip
+        rows = _sent(case, sent, event)
+        low, high = np.searchsorted(ref[rows], [event.begin, event.end + 1])
+        over = rows[low:high]
+        over = over[over < event.row]
         missing = over[np.isin(ref[over], list(_missing(case, event, ref[over].tolist())))]
         if len(missing):
             found = sorted({int(n) for n in ref[missing]})
@@ -187,12 +186,20 @@ def filled_over(case: Case) -> Iterator[Found]:
             )  # fmt: skip
 
 
+def _sent(case: Case, made: dict[tuple[str, str, int], Ints], event: Event) -> Ints:
+    """The rows of new application messages of an epoch, by number."""
+    since = case.epoch_row(event)
+    key = (event.session, event.sender, since)
+    if key not in made:
+        rows = case.between(event.session, event.sender, since, len(case.time))
+        rows = rows[case.application[rows] & ~case.poss_dup[rows]]
+        made[key] = rows[np.argsort(case.number[rows], kind="stable")]
+    return made[key]
+
+
 def _missing(case: Case, event: Event, found: list[int]) -> set[int]:
     """Those numbers that the receiver missed, as far as the log tells."""
-    gaps = [
-        e for e in case.of(Kind.GAP)
-        if (e.session, e.sender, e.gap) == (event.session, event.sender, event.gap)
-    ]  # fmt: skip
+    gaps = [e for e in case.before(Kind.GAP, event) if e.gap == event.gap]
     return {n for n in found if any((g.begin or 0) <= n <= (g.end or 0) for g in gaps)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fixlab.analysis._case import Case, Found, connection_topic, gap_topic, span
+from fixlab.analysis._case import NEAR_MAX, Case, Found, connection_topic, gap_topic, span
 from fixlab.analysis._events import Event, Kind
 
 # A request should leave within a round trip, a gap close within the resend time-out.
@@ -58,9 +58,9 @@ def _own_hole(case: Case, event: Event, *, at_logon: bool) -> Iterator[Found]:
     """A hole in what the log's own side sent: nothing can have been lost on the way."""
     came = [
         e
-        for e in case.of(Kind.REPLAYED, Kind.LATE)
-        if (e.session, e.sender, e.gap) == (event.session, event.sender, event.gap)
-        and e.begin is not None and event.begin is not None
+        for kind in (Kind.REPLAYED, Kind.LATE)
+        for e in case.after(kind, event)
+        if e.gap == event.gap and e.begin is not None and event.begin is not None
         and e.begin <= (event.end or 0) and (e.end or 0) >= event.begin
     ]  # fmt: skip
     rows = case.rows_of(event.session, event.sender)
@@ -90,10 +90,9 @@ def _not_requested(case: Case, event: Event) -> Iterator[Found]:
     if event.cause != "hole" or case.one_sided[event.session] or case.gap_asks.get(key):
         return
     if any(
-        e.session == event.session and e.sender == event.sender and e.row >= event.row
-        and e.connection == event.connection
+        e.connection == event.connection
         and (e.cause == "invalid" or (e.begin or 0) <= (event.begin or 0) <= (e.end or 0))
-        for e in case.of(Kind.ASKED)
+        for e in case.after(Kind.ASKED, event)
     ):  # fmt: skip
         return
     end = case.gap_ends.get(key)
@@ -146,7 +145,7 @@ def mutual(case: Case) -> Iterator[Found]:
             continue
         end = case.gap_ends.get((event.session, event.sender, event.gap or 0))
         until = end.row if end is not None else case.end_of(event)
-        for begin, stop, other in opened.get((event.session, event.receiver), ()):
+        for begin, stop, other in opened.get((event.session, event.receiver), [])[-NEAR_MAX:]:
             pair = (
                 event.session,
                 *sorted([(event.sender, event.gap), (other.sender, other.gap)]),
@@ -175,8 +174,8 @@ def lost(case: Case) -> Iterator[Found]:
         sure = event.cause != "unknown"
         yield Found(
             "MESSAGE_LOST", event.row, event.session,
-            f"{event.receiver} went on without {event.sender}'s {span(event.begin, event.end)}: "
-            f"{why.get(event.cause, event.cause)}.",
+            f"{event.receiver} went on without {event.sender}'s "
+            f"{span(event.begin, event.end)}: {why.get(event.cause, event.cause)}.",
             side=event.receiver if sure else "", by=event.by, begin=event.begin, end=event.end,
             confidence="high" if event.cause == "asked_above" else "medium" if sure else "low",
             severity="" if sure else "risk", topics=(*gap_topic(event), *_lost_topics(event)),
@@ -198,21 +197,20 @@ def _lost_topics(event: Event) -> tuple[tuple[object, ...], ...]:
 
 
 def logouts(case: Case) -> Iterator[Found]:
-    """LOGOUT_DURING_GAP: a Logout of the receiver while it misses numbers it never asked for."""
+    """LOGOUT_DURING_GAP: a Logout of who misses numbers and never asked for them."""
     done = set()
     for out in case.of(Kind.LOGOUT):
-        for event in case.of(Kind.GAP):
+        for event in case.before(Kind.GAP, out, sender=out.receiver):
             key = (event.session, event.sender, event.gap or 0)
             end = case.gap_ends.get(key)
             if (
-                event.session != out.session or event.receiver != out.sender
-                or event.session in case.filtered or event.cause != "hole"
-                or event.connection != out.connection or event.row > out.row or key in done
+                event.session in case.filtered or event.cause != "hole"
+                or event.connection != out.connection or key in done
                 or (end is not None and end.kind == Kind.CLOSED and end.row <= out.row)
                 or case.gap_asks.get(key) or out.cause == "refusal"
             ):  # fmt: skip
                 continue
-            if any(a.cause == "invalid" and a.row >= event.row for a in case.of(Kind.ASKED)):
+            if any(a.cause == "invalid" for a in case.after(Kind.ASKED, event)):
                 continue
             done.add(key)
             yield Found(
@@ -221,7 +219,7 @@ def logouts(case: Case) -> Iterator[Found]:
                 f"{span(event.begin, event.end)}, and has not asked for it.",
                 side=out.sender, by=out.sender, begin=event.begin, end=event.end,
                 rows=(event.row,),
-                topics=(*gap_topic(event), ("number", event.session, event.sender, event.begin)),
+                topics=(*gap_topic(event), *_lost_topics(event)),
             )  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def epochs(case: Case) -> Iterator[Found]:
 
 
 def too_low(case: Case) -> Iterator[Found]:
-    """SEQ_TOO_LOW, ONE_SIDE_ROLLED, STORE_REWOUND, DUPLICATE_NOT_FLAGGED, REPLAY_NOT_FLAGGED."""
+    """SEQ_TOO_LOW, ONE_SIDE_ROLLED, STORE_REWOUND, DUPLICATE_ and REPLAY_NOT_FLAGGED."""
     told = {
         (e.session, e.sender, e.connection): e
         for e in case.of(Kind.CLAIMED)
@@ -85,8 +85,8 @@ def too_low(case: Case) -> Iterator[Found]:
         rolled = event.begin == 1 and _pause(case, event.row) >= _ROLL_SECONDS
         yield Found(
             "ONE_SIDE_ROLLED" if rolled else "STORE_REWOUND", event.row, event.session,
-            f"{event.sender} went back to {event.begin} and uses {span(event.begin, event.end)} "
-            f"again; {event.receiver} took it.",
+            f"{event.sender} went back to {event.begin} and uses "
+            f"{span(event.begin, event.end)} again; {event.receiver} took it.",
             side=event.sender, by=event.sender, begin=event.begin, end=event.end,
             topics=connection_topic(event),
         )  # fmt: skip
@@ -124,8 +124,7 @@ def _low_logon(case: Case, event: Event, claim: Event | None) -> Found:
 
 def _by_text(case: Case, event: Event) -> Iterator[Found]:
     """Only the Logout's text tells that a number was too low."""
-    assert event.begin is not None and event.end is not None
-    if event.end < event.begin:
+    if (event.end or 0) < (event.begin or 0):
         yield Found(
             "SEQ_TOO_LOW", event.row, event.session,
             f"{event.receiver} refuses {event.sender}'s MsgSeqNum(34) {event.end}: it expects "
@@ -137,11 +136,9 @@ def _by_text(case: Case, event: Event) -> Iterator[Found]:
 
 def _request_before(case: Case, event: Event) -> Event | None:
     """The ResendRequest of this connection that these numbers answer."""
-    for ask in reversed(case.of(Kind.ASKED)):
+    for ask in case.before(Kind.ASKED, event):
         if (
-            (ask.session, ask.sender, ask.connection)
-            == (event.session, event.sender, event.connection)
-            and ask.row < event.row and ask.begin is not None
+            ask.connection == event.connection and ask.begin is not None
             and ask.begin <= (event.begin or 0) <= (ask.end or ask.begin)
         ):  # fmt: skip
             return ask
@@ -170,9 +167,8 @@ def _again(case: Case, event: Event) -> Found:
 def _replayed_before(case: Case, event: Event) -> bool:
     """Whether the request had its answer already: then this is a late original."""
     return any(
-        (e.session, e.sender) == (event.session, event.sender) and e.row < event.row
-        and (e.begin or 0) <= (event.begin or 0) <= (e.end or 0)
-        for e in case.of(Kind.REPLAYED)
+        e.row < event.row and (e.begin or 0) <= (event.begin or 0) <= (e.end or 0)
+        for e in case.before(Kind.REPLAYED, event)
     )  # fmt: skip
 
 
@@ -185,8 +181,8 @@ def next_expected(case: Case) -> Iterator[Found]:
         if event.begin > event.expected or (event.begin < event.expected and kept):
             yield Found(
                 "NEXT_EXPECTED_MISMATCH", event.row, event.session,
-                f"{event.receiver}'s NextExpectedMsgSeqNum(789) is {event.begin}; by the log it "
-                f"should be {event.expected}.",
+                f"{event.receiver}'s NextExpectedMsgSeqNum(789) is {event.begin}; by the log "
+                f"it should be {event.expected}.",
                 side=event.receiver, by=event.by, begin=event.begin, end=event.expected,
                 confidence="high" if kept else "medium", topics=connection_topic(event),
             )  # fmt: skip

@@ -53,8 +53,8 @@ def _chain(case: Case, asks: list[Event]) -> Iterator[Found]:
 
 
 def _overlap(one: Event, other: Event) -> bool:
-    assert one.begin is not None and other.begin is not None
-    return one.begin <= (other.end or other.begin) and other.begin <= (one.end or one.begin)
+    low, high = one.begin or 0, other.begin or 0
+    return low <= (other.end or high) and high <= (one.end or low)
 
 
 def _loops(
@@ -65,7 +65,7 @@ def _loops(
     for event in asks:
         if id(event) not in again and event.begin is not None:
             by_begin[event.begin].append(event)
-    answered = {e.request for e in case.of(Kind.ANSWERED)}
+    answered = case.answered
     for begin, same in by_begin.items():
         if len(same) < _LOOP_REQUESTS or sum(e.request in answered for e in same) < 2:
             continue
@@ -73,9 +73,9 @@ def _loops(
         first, last = same[0], same[-1]
         unflagged = [
             e
-            for e in case.of(Kind.LATE, Kind.TOO_LOW)
-            if (e.session, e.sender) == (first.session, first.sender)
-            and first.row < e.row and (e.begin or 0) >= begin
+            for kind in (Kind.LATE, Kind.TOO_LOW)
+            for e in case.after(kind, first)
+            if e.row <= last.row and (e.begin or 0) >= begin
         ]  # fmt: skip
         side, why = first.receiver, f"{first.receiver} does not take the answer"
         if unflagged:
@@ -85,8 +85,8 @@ def _loops(
             f"{first.receiver} asked {len(same)} times for {first.sender}'s numbers from "
             f"{begin} on, and got them each time: {why}.",
             side=side, by=first.receiver, begin=begin, end=first.end,
-            confidence="high" if unflagged else "medium", rows=tuple(e.row for e in same[1:4])
-            + (last.row,),
+            confidence="high" if unflagged else "medium",
+            rows=(*(e.row for e in same[1:4]), last.row),
             topics=tuple(t for e in same for t in gap_topic(e)) + connection_topic(first),
         )  # fmt: skip
 
@@ -111,26 +111,18 @@ def _request_topics(events: list[Event]) -> tuple[tuple[object, ...], ...]:
 
 def _ignored(case: Case, asks: list[Event], excused: set[int]) -> Iterator[Found]:
     """Asked again for what a gap fill had covered."""
-    first = asks[0]
-    fills = [
-        e
-        for e in case.of(Kind.FILLED)
-        if (e.session, e.sender, e.connection) == (first.session, first.sender, first.connection)
-        and e.cause == "" and e.request is not None
-    ]  # fmt: skip
-    if not fills:
-        return
     for event in asks[1:]:
         if event.row in excused or event.begin is None:
             continue
-        for fill in fills:
+        for fill in case.before(Kind.FILLED, event):
             begin, end = fill.begin or 0, fill.end or 0
-            if begin <= event.begin <= end and fill.row < event.row:
+            sound = fill.cause == "" and fill.request is not None
+            if sound and fill.connection == event.connection and begin <= event.begin <= end:
                 excused.add(event.row)
                 yield Found(
                     "GAPFILL_IGNORED", event.row, event.session,
-                    f"{event.receiver} asks again for {event.begin}, which {event.sender}'s gap "
-                    f"fill {begin} to NewSeqNo(36) {end + 1} had covered.",
+                    f"{event.receiver} asks again for {event.begin}, which {event.sender}'s "
+                    f"gap fill {begin} to NewSeqNo(36) {end + 1} had covered.",
                     side=event.receiver, by=event.receiver, begin=event.begin, end=event.end,
                     rows=(fill.row,), topics=gap_topic(event) + _request_topics([event]),
                     confidence="high" if case.view[event.session, event.sender] == "in"
@@ -157,28 +149,22 @@ def ranges(case: Case) -> Iterator[Found]:
     """RESEND_INVALID and RESEND_BAD_BEGIN: what is wrong with the range itself."""
     for event in case.of(Kind.ASKED):
         if event.cause == "invalid":
-            opened = [
-                e for e in case.of(Kind.GAP)
-                if (e.session, e.sender) == (event.session, event.sender) and e.row <= event.row
-            ]  # fmt: skip
+            opened = case.before(Kind.GAP, event)
             yield Found(
                 "RESEND_INVALID", event.row, event.session,
                 f"{event.receiver}'s ResendRequest(2) has BeginSeqNo(7) {event.begin} and "
                 f"EndSeqNo(16) {event.end}.",
                 side=event.receiver, by=event.receiver, begin=event.begin, end=event.end,
-                topics=gap_topic(opened[-1]) if opened else (),
+                topics=gap_topic(opened[0]) if opened else (),
             )  # fmt: skip
         elif event.cause == "above":
             fills = [
-                e for e in case.of(Kind.FILLED)
-                if (e.session, e.sender) == (event.session, event.sender)
-                and e.cause == "high" and e.row < event.row and e.gap == event.gap
-            ]  # fmt: skip
+                e
+                for e in case.before(Kind.FILLED, event)
+                if e.cause == "high" and e.gap == event.gap
+            ]
             code = "GAPFILL_SKIPS_UNSEEN" if fills else "RESEND_BAD_BEGIN"
-            low = [
-                e for e in case.of(Kind.LOST)
-                if e.row == event.row and e.sender == event.sender
-            ]  # fmt: skip
+            low = [e for e in case.after(Kind.LOST, event) if e.row == event.row]
             missed = span(low[0].begin, low[-1].end) if low else "what stands before it"
             yield Found(
                 code, event.row, event.session,
@@ -195,7 +181,7 @@ def answers(case: Case) -> Iterator[Found]:
     for event in case.of(Kind.UNANSWERED):
         yield from _unanswered(case, event)
     for event in case.of(Kind.ANSWERED):
-        ask = case.asked.get(event.request)
+        ask = case.ask_of(event)
         if ask is None or event.begin is None or event.end is None:
             continue
         total = event.end - event.begin + 1
@@ -240,7 +226,7 @@ def _interleaved(case: Case, event: Event, ask: Event) -> Iterator[Found]:
 
 
 def _unanswered(case: Case, event: Event) -> Iterator[Found]:
-    ask = case.asked.get(event.request)
+    ask = case.ask_of(event)
     if ask is None or event.cause == "reset":
         return
     rows = case.between(event.session, event.sender, ask.row, case.end_of(ask))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -28,6 +29,9 @@ _TURNS_MIN = 3
 def silence(case: Case) -> Iterator[Found]:
     """HEARTBEAT_LATE, HEARTBEAT_MISSING, TESTREQ_UNANSWERED."""
     probes = case.of(Kind.PROBE_UNANSWERED)
+    asked: dict[tuple[str, int], list[Event]] = defaultdict(list)
+    for event in probes:
+        asked[event.session, event.connection].append(event)
     ends = {(e.session, e.connection): e for e in case.of(Kind.ENDED)}
     starts = {(e.session, e.connection): e for e in case.of(Kind.CONNECTED)}
     for key, end in ends.items():
@@ -36,18 +40,19 @@ def silence(case: Case) -> Iterator[Found]:
         seconds = case.heartbeat.get(key, HEARTBEAT_SECONDS)
         if seconds <= 0 or key[0] in case.filtered:
             continue
-        for one in case.made.directions:
-            if one.session == key[0]:
-                yield from _late(case, end, one.sender, begin, seconds)
-                if not one.one_sided:
-                    yield from _missing(case, end, one.sender, begin, seconds, probes)
+        for one in case.sides_of.get(key[0], ()):
+            yield from _late(case, end, one.sender, begin, seconds)
+            if not one.one_sided:
+                probed = [p for p in asked.get(key, ()) if p.sender != one.sender]
+                yield from _missing(case, end, one.sender, begin, seconds, probed)
     for event in probes:
         yield from _unanswered(case, event)
 
 
 def _rows(case: Case, session: str, sender: str, begin: int, end: int) -> Ints:
     rows = case.between(session, sender, begin - 1, end)
-    return rows[case.time[rows] != MISSING]
+    timed: Ints = rows[case.time[rows] != MISSING]
+    return timed
 
 
 def _late(case: Case, end: Event, sender: str, begin: int, seconds: int) -> Iterator[Found]:
@@ -80,11 +85,7 @@ def _missing(
         return
     at = int(rows[-1])
     quiet = (int(case.time[last]) - int(case.time[at])) / SECOND
-    probed = any(
-        p.session == end.session and p.connection == end.connection and p.sender != sender
-        and p.row > at
-        for p in probes
-    )  # fmt: skip
+    probed = any(p.row > at for p in probes)
     if quiet > _DEAD * seconds or (probed and quiet > _LATE * seconds):
         if case.type_of(at) == "5":
             return
@@ -122,8 +123,7 @@ def clocks(case: Case) -> Iterator[Found]:
     names = list(case.frame["time_from"].cat.categories)
     stamped = np.isin(logged, [i for i, n in enumerate(names) if n in ("log", "capture")])
     good = (sending != MISSING) & (case.time != MISSING) & case.valid & ~case.poss_dup
-    for session in sorted({one.session for one in case.made.directions}):
-        sides = [one for one in case.made.directions if one.session == session]
+    for session, sides in sorted(case.sides_of.items()):
         if len(sides) != 2:
             continue
         views = {one.view: one.sender for one in sides}

@@ -87,6 +87,7 @@ class _Side:
         for out, rest in self._waiting.items():
             if rest:
                 self._lines.append(Line(self._now(), out, rest))
+                self._waiting[out] = b""
 
 
 class Recorder:
@@ -109,7 +110,7 @@ class Recorder:
 
 
 def _tap(end: Endpoint, side: _Side) -> None:
-    outgoing, arrive = end.loss.outgoing, end._arrive
+    outgoing, arrive, lost = end.loss.outgoing, end._arrive, end._lost
 
     def sent(data: bytes) -> bytes:
         wire = outgoing(data)
@@ -121,6 +122,11 @@ def _tap(end: Endpoint, side: _Side) -> None:
             side.add(data, out=False)
         arrive(data, now)
 
+    def ended(now: int) -> None:
+        side.flush()
+        lost(now)
+
+    end._lost = ended  # type: ignore[method-assign]
     end.loss.outgoing = sent  # type: ignore[method-assign]
     end._arrive = came  # type: ignore[method-assign]
 

@@ -263,7 +263,7 @@ def told(text: str, *, logon: bool = True, **options: Any) -> Callable[[], Logs]
     return lambda: script((LOGON if logon else "") + text, **options)
 
 
-def S(
+def simulated(
     code: str,
     side: str,
     *,
@@ -277,11 +277,12 @@ def S(
     return Plant(
         code=code, side=side, make=played(**options), keepers=keepers, styles=styles,
         # In its sender's own log what was dropped never left, which is a trouble of its own.
-        name=f"simulated {name}".strip(), also=(*also, "SEQ_SKIPPED") if "drop" in options else also,
+        name=f"simulated {name}".strip(),
+        also=(*also, "SEQ_SKIPPED") if "drop" in options else also,
     )  # fmt: skip
 
 
-def C(code: str, buy: PeerFaults, *, name: str = "") -> Plant:
+def replying(code: str, buy: PeerFaults, *, name: str = "") -> Plant:
     """A plant in how BUY answers after a lost connection: its last words are a gap fill."""
     return Plant(code=code, side="BUY", make=after_cut(buy), name=f"after a cut {name}".strip())
 
@@ -453,7 +454,8 @@ PLANTS: tuple[Plant, ...] = (
         code="RESET_BACKWARDS",
         side="BUY",
         make=told(
-            "1 > D 2\n2 > D 3\n3 > 4 4 36=2\n4 > D 2 11=X\n4.1 < 5 2 58=MsgSeqNum_too_low,_expecting_4_but_received_2"
+            "1 > D 2\n2 > D 3\n3 > 4 4 36=2\n4 > D 2 11=X\n"
+            "4.1 < 5 2 58=MsgSeqNum_too_low,_expecting_4_but_received_2"
         ),
     ),
     # Resets of both numbers ----------------------------------------------------------------
@@ -532,7 +534,8 @@ PLANTS: tuple[Plant, ...] = (
         code="MANUAL_SEQ_EDIT",
         side="BUY",
         make=told(
-            "1 > D 2\n2 < 8 2\n3 > 5 3\n3.1 < 5 3\n60 > A 104\n60.1 < A 4\n60.2 < 2 5 7=4 16=0\n"
+            "1 > D 2\n2 < 8 2\n3 > 5 3\n3.1 < 5 3\n60 > A 104\n60.1 < A 4\n"
+            "60.2 < 2 5 7=4 16=0\n"
             "60.3 > 4 4 dup 123=Y 36=105\n61 > D 105"
         ),
         keepers=("BUY",),
@@ -703,26 +706,32 @@ PLANTS: tuple[Plant, ...] = (
         styles=("raw",),
     ),
     # The same troubles as simulated sessions have them --------------------------------------
-    S("GAP_NOT_REQUESTED", "SELL", sell=peer(request_never=1.0), drop=(4,), keepers=("SELL",)),
-    S(
+    simulated(
+        "GAP_NOT_REQUESTED", "SELL", sell=peer(request_never=1.0), drop=(4,), keepers=("SELL",)
+    ),
+    simulated(
         "RESEND_BAD_BEGIN",
         "SELL",
         sell=peer(request_bad_begin=1.0),
         drop=(4, 5),
         keepers=("SELL",),
     ),
-    S("RESEND_INVALID", "SELL", sell=peer(request_from_zero=1.0), drop=(4,)),
-    S("RESEND_UNANSWERED", "BUY", buy=peer(resend_unanswered=1.0), drop=(4,), after=150),
-    S("RESEND_INCOMPLETE", "BUY", buy=peer(resend_incomplete=1.0), drop=(4, 5, 6), after=150),
-    S(
+    simulated("RESEND_INVALID", "SELL", sell=peer(request_from_zero=1.0), drop=(4,)),
+    simulated(
+        "RESEND_UNANSWERED", "BUY", buy=peer(resend_unanswered=1.0), drop=(4,), after=150
+    ),
+    simulated(
+        "RESEND_INCOMPLETE", "BUY", buy=peer(resend_incomplete=1.0), drop=(4, 5, 6), after=150
+    ),
+    simulated(
         "RESEND_UNJUSTIFIED",
         "SELL",
         sell=peer(request_unjustified=[3]),
         keepers=("SELL",),
         styles=("quickfix", "prefixed"),
     ),
-    S("REPLAY_INTERLEAVED", "BUY", buy=peer(replay_interleaved=[5]), drop=(4, 5, 6)),
-    S(
+    simulated("REPLAY_INTERLEAVED", "BUY", buy=peer(replay_interleaved=[5]), drop=(4, 5, 6)),
+    simulated(
         "LOGOUT_DURING_GAP",
         "SELL",
         sell=peer(logout_on_gap=1.0),
@@ -730,27 +739,33 @@ PLANTS: tuple[Plant, ...] = (
         keepers=("SELL",),
         logout=False,
     ),
-    C("GAPFILL_BAD_SEQ", peer(gap_fill_bad_seq=1.0)),
-    C("GAPFILL_BAD_NEWSEQ", peer(gap_fill_short=1.0), name="short"),
-    C("GAPFILL_BAD_NEWSEQ", peer(gap_fill_long=1.0), name="long"),
-    C("NEWSEQ_ABSURD", peer(gap_fill_absurd=1.0)),
-    S("POSSDUP_NO_ORIG", "BUY", buy=peer(no_orig_sending_time=[4]), drop=(4, 5), logout=False),
-    S("ORIG_AFTER_SENDING", "BUY", buy=peer(orig_after_sending=[4]), drop=(4, 5), logout=False),
-    S("DUPLICATE_NOT_FLAGGED", "BUY", buy=peer(repeat=[4]), logout=False),
-    S("DUPLICATE_NOT_FLAGGED", "BUY", buy=peer(number_reused=[4]), logout=False, name="reused"),
-    S("TESTREQ_UNANSWERED", "SELL", sell=peer(test_request_unanswered=1.0), probe=True),
-    S("SECOND_LOGON", "BUY", buy=peer(second_logon=[3]), logout=False),
-    S("MSG_BEFORE_LOGON", "SELL", sell=peer(request_before_logon=1.0)),
-    S("LOGON_REFUSED", "", sell=peer(refuse_logon=[1]), refused=True),
-    S("RESET_UNASKED", "SELL", sell=peer(reset_unasked=[1]), logout=False),
-    S(
+    replying("GAPFILL_BAD_SEQ", peer(gap_fill_bad_seq=1.0)),
+    replying("GAPFILL_BAD_NEWSEQ", peer(gap_fill_short=1.0), name="short"),
+    replying("GAPFILL_BAD_NEWSEQ", peer(gap_fill_long=1.0), name="long"),
+    replying("NEWSEQ_ABSURD", peer(gap_fill_absurd=1.0)),
+    simulated(
+        "POSSDUP_NO_ORIG", "BUY", buy=peer(no_orig_sending_time=[4]), drop=(4, 5), logout=False
+    ),
+    simulated(
+        "ORIG_AFTER_SENDING", "BUY", buy=peer(orig_after_sending=[4]), drop=(4, 5), logout=False
+    ),
+    simulated("DUPLICATE_NOT_FLAGGED", "BUY", buy=peer(repeat=[4]), logout=False),
+    simulated(
+        "DUPLICATE_NOT_FLAGGED", "BUY", buy=peer(number_reused=[4]), logout=False, name="reused"
+    ),
+    simulated("TESTREQ_UNANSWERED", "SELL", sell=peer(test_request_unanswered=1.0), probe=True),
+    simulated("SECOND_LOGON", "BUY", buy=peer(second_logon=[3]), logout=False),
+    simulated("MSG_BEFORE_LOGON", "SELL", sell=peer(request_before_logon=1.0)),
+    simulated("LOGON_REFUSED", "", sell=peer(refuse_logon=[1]), refused=True),
+    simulated("RESET_UNASKED", "SELL", sell=peer(reset_unasked=[1]), logout=False),
+    simulated(
         "NEXT_EXPECTED_MISMATCH",
         "SELL",
         sell=peer(bad_next_expected=[1]),
         next_expected=True,
         logout=False,
     ),
-    S("GARBLED", "BUY", buy=peer(garble=[4])),
+    simulated("GARBLED", "BUY", buy=peer(garble=[4])),
 )
 
 
@@ -763,7 +778,7 @@ def truncated() -> Logs:
 
 
 CONTROLS: tuple[Plant, ...] = tuple(
-    Plant(code="", side="", name=name, make=make, **options)
+    Plant(code="", side="", name=name, make=make, styles=options.get("styles", STYLES))
     for name, make, options in (
         ("no trouble", played(), {}),
         ("recovered gap", played(drop=(4, 5)), {}),

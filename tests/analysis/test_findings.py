@@ -71,7 +71,7 @@ def test_evidence_is_the_lines_of_the_log(tmp_path: Path) -> None:
     found = found_in(tmp_path, FILLED_OVER)
     at = found.table.index[found.table["code"] == "APP_MSG_FILLED_OVER"][0]
     shown = found.evidence(int(at))
-    assert "34=3|49=BUY|56=SELL|52=20260105-09:00:02.000|11=ORD-3" in shown.lines[0]
+    assert "34=3|52=20260105-09:00:02.000|11=ORD-3" in shown.lines[0]
     assert "123=Y|36=4" in shown.lines[1]
 
 

@@ -56,7 +56,7 @@ def alarms(case: Case) -> list[str]:
         & table["caused_by"].isna()
         & ~table["code"].isin([case.plant.code, *case.plant.also])
     ]
-    where = f"{case.plant or case.plant.name} {case.plant.name} {case.keeper} {case.style}"
+    where = f"{case.plant.code} {case.plant.name} {case.keeper} {case.style}"
     return [
         f"{where}: {code} ({side}) {summary}"
         for code, side, summary in zip(
