@@ -32,7 +32,7 @@ from tests.analysis.logged import T0, log_of
 Row = dict[str, Any]
 # Shrinking such logs takes minutes; a failing one is short enough to read.
 SETTINGS = settings(
-    deadline=None, max_examples=150, phases=[Phase.explicit, Phase.reuse, Phase.generate]
+    deadline=None, max_examples=80, phases=[Phase.explicit, Phase.reuse, Phase.generate]
 )
 
 
@@ -117,12 +117,7 @@ def row_by_row(columns: Columns) -> Items:
         name = columns.msg_types[columns.msg_type[i]]
         valid = columns.valid is None or bool(columns.valid[i])
         has_id = columns.test_req_id is not None and columns.test_req_id[i] != columns.no_id
-        if (
-            name in ("A", "2", "4", "5")
-            or not valid
-            or has_id
-            or columns.number[i] == MISSING
-        ):
+        if name in ("A", "2", "4", "5") or not valid or has_id or columns.number[i] == MISSING:
             kind[i] = 2
         elif columns.poss_dup[i]:
             kind[i] = 1
@@ -156,14 +151,14 @@ def test_runs_tell_what_the_rows_tell_one_by_one(frame: pd.DataFrame, block: int
 def missing_by_loop(frame: pd.DataFrame) -> dict[tuple[str, str], set[int]]:
     """Numbers below the highest that never came, in any form: a loop of its own."""
     came: dict[tuple[str, str], set[int]] = {}
-    for row in frame.itertuples():
-        key = (str(row.session), str(row.sender))
+    for row in frame.to_dict("records"):
+        key = (str(row["session"]), str(row["sender"]))
         mine = came.setdefault(key, set())
-        if row.msg_type == "4":
-            if row.new_seq_no > row.msg_seq_num:
-                mine |= set(range(row.msg_seq_num, row.new_seq_no))
+        number, new = row["msg_seq_num"], row["new_seq_no"]
+        if row["msg_type"] == "4":
+            mine |= set(range(number, max(number, new)))
         else:
-            mine.add(row.msg_seq_num)
+            mine.add(number)
     return {key: set(range(1, max(mine))) - mine for key, mine in came.items()}
 
 
@@ -183,8 +178,9 @@ def recoveries(draw: st.DrawFn) -> pd.DataFrame:
             "msg_type": "8",
         }
         what = draw(st.sampled_from("pppdfl"))
-        if what != "p" and following > 1:
-            number = draw(st.integers(1, following - 1))
+        if what != "p" and following > 2:
+            # Not 1: without Logons, a new message 1 is all that shows a reset.
+            number = draw(st.integers(2, following - 1))
             row["poss_dup"] = what != "l"
             if what == "f":
                 row |= {"msg_type": "4", "gap_fill": True}
@@ -244,7 +240,7 @@ def test_another_frame_is_refused() -> None:
 
 def test_expected_start_must_name_a_comp_id_of_the_log() -> None:
     frame = log_of("B 35=8 34=4")
-    with pytest.raises(ConfigError, match="'NOBODY'.*THEM"):
+    with pytest.raises(ConfigError, match=r"'NOBODY'.*THEM"):
         ledger(frame, expected_start={"NOBODY": 1})
     with pytest.raises(ConfigError, match="found 0"):
         ledger(frame, expected_start={"THEM": 0})
@@ -288,7 +284,9 @@ def test_sch_02_both_sides_at_1_again_are_a_reset_without_a_word() -> None:
 
 
 def test_lgn_11_a_low_logon_that_is_refused_is_too_low() -> None:
-    text = UP + DOWN + "A 35=A 34=1\nB 35=5 34=3 58=MsgSeqNum~too~low,~expecting~3~but~received~1"
+    text = (
+        UP + DOWN + "A 35=A 34=1\nB 35=5 34=3 58=MsgSeqNum~too~low,~expecting~3~but~received~1"
+    )
     assert causes(text, Kind.EPOCH, Kind.TOO_LOW, Kind.CLAIMED, Kind.ENDED)[1:] == [
         (4, "TOO_LOW", "US", 1, "logon"),
         (5, "CLAIMED", "US", 3, "text"),
@@ -311,7 +309,9 @@ def test_lgn_17_a_reset_that_is_not_honoured() -> None:
 def test_frm_06_a_garbled_message_counts_only_when_nobody_asks_for_it() -> None:
     masked = UP + "B 35=8 34=2 !\nB 35=8 34=3"
     assert causes(masked, Kind.GAP) == []
-    assert causes(masked + "\nA 35=2 34=2 7=2 16=0", Kind.GAP) == [(3, "GAP", "THEM", 2, "hole")]
+    assert causes(masked + "\nA 35=2 34=2 7=2 16=0", Kind.GAP) == [
+        (3, "GAP", "THEM", 2, "hole")
+    ]
 
 
 def test_rrq_03_chunks_ask_for_what_is_due() -> None:
