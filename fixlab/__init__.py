@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fixlab.dictionary import Dictionary, explain
     from fixlab.errors import FixLabError
     from fixlab.journal import Journal
-    from fixlab.logs.read import read_log
+    from fixlab.logs.read import FollowedLog, Log, read_log
     from fixlab.net.acceptor import Acceptor
     from fixlab.net.initiator import Initiator
     from fixlab.rules import RULES
@@ -39,8 +39,10 @@ __all__ = [
     "Dictionary",
     "FileStore",
     "FixLabError",
+    "FollowedLog",
     "Initiator",
     "Journal",
+    "Log",
     "Loopback",
     "MemoryStore",
     "Message",
@@ -72,8 +74,10 @@ _HOMES = {
     "Dictionary": "dictionary",
     "FileStore": "stores.quickfix",
     "FixLabError": "errors",
+    "FollowedLog": "logs.read",
     "Initiator": "net.initiator",
     "Journal": "journal",
+    "Log": "logs.read",
     "Loopback": "sim.loopback",
     "MemoryStore": "stores.memory",
     "Message": "wire.message",

@@ -2,7 +2,7 @@
 
     python tests/bench/run.py [PART ...]
 
-The parts are codec, stores, import, journal, sessions, replays and gaps; all of them
+The parts are codec, stores, import, journal, sessions, replays, logs and gaps; all of them
 when none is named.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.bench import codec, gaps, imports, journals, replays, sessions, stores
+from tests.bench import codec, gaps, imports, journals, logs, replays, sessions, stores
 from tests.bench.measure import machine
 
 PARTS = {
@@ -23,6 +23,7 @@ PARTS = {
     "journal": journals.run,
     "sessions": sessions.run,
     "replays": replays.run,
+    "logs": logs.run,
     "gaps": gaps.run,
 }
 
