@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fixlab.analysis._events import Event, Kind
-from fixlab.analysis._holes import Hole, Holes
+from fixlab.analysis._holes import Hole, Holes, Ranges
 
 # Answered requests of a connection that a late answer may still belong to.
 _ANSWERED_MAX = 64
@@ -556,9 +556,10 @@ class Numbers:
         """The connection is over; what is missing shows again in the next one (RRQ-09)."""
         self.unanswered(row, "disconnect")
         self.done.clear()
+        asked = Ranges(self.asked)
         for hole in self.holes.all():
             # Noticed before this connection, and not asked for in it either.
-            if hole.connection < self.connection and not self._was_asked(hole):
+            if hole.connection < self.connection and not asked.touch(hole.begin, hole.end):
                 self.holes.take(hole.begin, hole.end)
                 self.say(
                     Kind.LOST, row, begin=hole.begin, end=hole.end, count=hole.size,
@@ -567,9 +568,6 @@ class Numbers:
         self._close(row)
         self.abandon(row, "disconnect")
         self.asked.clear()
-
-    def _was_asked(self, hole: Hole) -> bool:
-        return any(begin <= hole.end and hole.begin <= end for begin, end in self.asked)
 
     def begin_anew(self, number: int, epoch: int, row: int, cause: str) -> None:
         """The numbers of this direction begin anew with `number`, which has come."""

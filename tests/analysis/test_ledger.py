@@ -159,3 +159,11 @@ def test_dsc_03_silence_runs_to_the_end_of_a_connection_that_was_cut() -> None:
     frame = log_of(UP + "A 35=D 34=2 +20000\nA 35=D 34=3 +20000\nA 35=A 34=4 108=30 +90000")
     found = intervals(frame)
     assert [(r.sender, r.ended_by, r.row) for r in found.itertuples()] == [("THEM", "end", 3)]
+
+
+def test_rsp_06_an_open_end_is_the_last_number_sent_by_then() -> None:
+    frame = log_of(
+        UP + "A 35=D 34=2\nA 35=D 34=3\nB 35=2 34=2 7=2 16=0\nA 35=D 34=4\nA 35=D 34=5"
+    )
+    assert [fate[1] for fate in fates(frame)] == [2, 3]
+    assert resends(frame)["end_seq_no"].tolist() == [3]
