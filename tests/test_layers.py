@@ -51,8 +51,6 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 }
 EXTRA = {
     "analysis/_replay.py": ("session",),
-    # Draws the pictures of a page, and loads the plots for it on first use.
-    "analysis/_report_figures.py": ("plots",),
     # Tells a run in plain text, and loads the ladder for it on first use.
     "sim/shrinking.py": ("plots",),
     # Names what lives in the surgeon, and loads it on first use.

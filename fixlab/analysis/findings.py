@@ -240,8 +240,8 @@ class Findings:
     ) -> None:
         """Write all of it to `path`: one page of HTML, fit to send to a counterparty.
 
-        Findings with their rules and the messages that show them, plots, and what became of
-        each missing number; secrets masked.
+        Findings with their rules and the messages that show them, and what became of each
+        missing number; secrets masked.
 
         `about` are rows of its heading that only the caller knows, such as
         `{"Ticket": "4711"}`. A log may hold sessions with others as well: `only` leaves them

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from fixlab import __version__, facts, pages
-from fixlab.analysis._report_figures import figures
 from fixlab.analysis._report_tables import (
     Times,
     ledger_table,
@@ -73,7 +72,6 @@ def content_of(findings: Findings, about: Mapping[str, str]) -> Content:
             f"{count:,} more of {code} in the log are not listed."
             for code, count in findings.left_out.items()
         ],
-        figures=figures(findings.ledger, findings.resends, findings.intervals),
         about=about,
     )
 
