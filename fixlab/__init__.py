@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fixlab.errors import FixLabError
     from fixlab.faults import Faults, LinkFaults, PeerFaults, StoreFaults
     from fixlab.journal import Journal
-    from fixlab.logs.read import read_log
+    from fixlab.logs.read import FollowedLog, Log, read_log
     from fixlab.net.acceptor import Acceptor
     from fixlab.net.initiator import Initiator
     from fixlab.rules import RULES
@@ -45,9 +45,11 @@ __all__ = [
     "FileStore",
     "Findings",
     "FixLabError",
+    "FollowedLog",
     "Initiator",
     "Journal",
     "LinkFaults",
+    "Log",
     "Loopback",
     "MemoryStore",
     "Message",
@@ -87,9 +89,11 @@ _HOMES = {
     "FileStore": "stores.quickfix",
     "Findings": "analysis.findings",
     "FixLabError": "errors",
+    "FollowedLog": "logs.read",
     "Initiator": "net.initiator",
     "Journal": "journal",
     "LinkFaults": "faults",
+    "Log": "logs.read",
     "Loopback": "sim.loopback",
     "MemoryStore": "stores.memory",
     "Message": "wire.message",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from itertools import accumulate
 from typing import NamedTuple
 
 
@@ -109,6 +111,23 @@ class Holes:
         self._begins[at:at] = [hole.begin for hole in holes]
         self._ends[at:at] = [hole.end for hole in holes]
         self._holes[at:at] = holes
+
+
+class Ranges:
+    """Ranges that may overlap, for the question whether another one touches any of them."""
+
+    __slots__ = ("_begins", "_ends")
+
+    def __init__(self, ranges: Iterable[tuple[int, int]]) -> None:
+        ordered = sorted(ranges)
+        self._begins = [begin for begin, _ in ordered]
+        # The highest end of all that begin no later.
+        self._ends = list(accumulate((end for _, end in ordered), max))
+
+    def touch(self, begin: int, end: int) -> bool:
+        """Whether one of them has a number of begin..end."""
+        at = bisect_right(self._begins, end)
+        return at > 0 and self._ends[at - 1] >= begin
 
 
 def _clipped(hole: Hole, begin: int, end: int) -> Hole:

@@ -179,7 +179,7 @@ def _table(frame: pd.DataFrame, pieces: list[Piece]) -> pd.DataFrame:
     gaps = [piece.gap for piece in pieces]
     noticed_row = np.array([gap.row for gap in gaps], np.int64)[piece_of]
     asked = np.array([-1 if p.asked is None else p.asked.row for p in pieces], np.int64)
-    time, number = nanoseconds(frame, "time"), numbers(frame, "msg_seq_num")
+    time = nanoseconds(frame, "time")
     noticed, over = taken(time, noticed_row), taken(time, ended)
 
     def of_piece(values: list[Any]) -> Any:
@@ -202,7 +202,7 @@ def _table(frame: pd.DataFrame, pieces: list[Piece]) -> pd.DataFrame:
             "seen": of_piece([gap.cause for gap in gaps]),
             "noticed": noticed,
             "noticed_row": noticed_row,
-            "noticed_by": taken(number, noticed_row),
+            "noticed_by": numbers(frame[["msg_seq_num"]].iloc[noticed_row], "msg_seq_num"),
             "requests": integers([piece.asks for piece in pieces]),
             "requested": taken(time, asked[piece_of]),
             "requested_row": np.where(asked < 0, MISSING, asked)[piece_of],

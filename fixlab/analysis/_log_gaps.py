@@ -83,7 +83,7 @@ def _how(gap: _Gap) -> str:
 def _table(frame: pd.DataFrame, found: dict[tuple[str, str, int], _Gap]) -> pd.DataFrame:
     all_gaps = list(found.values())
     opened = [gap.opened for gap in all_gaps]
-    time, number = nanoseconds(frame, "time"), numbers(frame, "msg_seq_num")
+    time = nanoseconds(frame, "time")
     row = _array([event.row for event in opened])
     noticed = time[row]
     closed = _at(time, [gap.closed for gap in all_gaps])
@@ -100,7 +100,7 @@ def _table(frame: pd.DataFrame, found: dict[tuple[str, str, int], _Gap]) -> pd.D
             "end_seq_no": end,
             "count": end - begin + 1,
             "noticed": noticed,
-            "noticed_by": number[row],
+            "noticed_by": numbers(frame[["msg_seq_num"]].iloc[row], "msg_seq_num"),
             "noticed_msg_type": frame["msg_type"].iloc[row].astype("str").tolist(),
             "requests": _array([gap.requests for gap in all_gaps]),
             "requested": _at(time, [gap.requested for gap in all_gaps]),

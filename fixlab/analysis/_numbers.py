@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fixlab.analysis._events import Event, Kind
-from fixlab.analysis._holes import Hole, Holes
+from fixlab.analysis._holes import Hole, Holes, Ranges
 
 # Answered requests of a connection that a late answer may still belong to.
 _ANSWERED_MAX = 64
@@ -142,15 +142,16 @@ class Numbers:
         """Messages begin..end without PossDupFlag(43)=Y."""
         self._note_doubt(row, begin)
         if self.next is None:
-            self.next = self.first = begin
-        if self.holes and self.gap is None and end >= self.next:
-            self._show_again(row)
+            self._begin(begin, row)
+        assert self.next is not None
         if begin < self.next:
             stop = min(end, self.next - 1)
             self._seen_again(begin, stop, row, last_row)
             if stop == end:
                 return
             row, begin = self._row(stop + 1, row, last_row), stop + 1
+        if self.holes and self.gap is None:
+            self._show_again(row)
         if begin > self.next:
             self.open(self.next, begin - 1, row, asked=False, by=self.sender)
         for request in self.requests:
@@ -162,6 +163,17 @@ class Numbers:
                 count=end - begin + 1,
             )  # fmt: skip
         self.next = end + 1
+
+    def _begin(self, number: int, row: int) -> None:
+        """The first number that the log shows: what was asked for from it on comes anyway."""
+        self.next = self.first = number
+        if self.holes and self.holes.last >= number:
+            for hole in self.holes.take(number, self.holes.last):
+                self.say(
+                    Kind.LOST, row, begin=hole.begin, end=hole.end, count=hole.size,
+                    gap=self.gap, cause="unknown",
+                )  # fmt: skip
+            self._close(row)
 
     def _row(self, number: int, row: int, last_row: int) -> int:
         return row if row == last_row else self.place(self, row, last_row, number)
@@ -307,7 +319,7 @@ class Numbers:
     # Gaps ----------------------------------------------------------------------------------
 
     def open(self, begin: int, end: int, row: int, *, asked: bool, by: str) -> None:
-        """begin..end are missing."""
+        """begin..end are missing, of which nothing is known to be missing yet."""
         before = self.expected
         self.holes.add(Hole(begin, end, asked, self.connection))
         if self.gap is None:
@@ -368,7 +380,7 @@ class Numbers:
             return False
         self._note_doubt(row, number)
         if self.next is None:
-            self.first = number
+            self._begin(number, row)
         self.doubt = self.doubts[number] = Doubt(row)
         self.next = number + 1
         return True
@@ -419,12 +431,9 @@ class Numbers:
             (one for one in self.requests if one.begin <= begin and reach <= one.end), None
         )
         cause = self._why(begin, reach)
-        if self._shows_missing(begin, cause):
-            top = reach if self.first is None else max(min(reach, self.first - 1), begin)
-            self.open(
-                begin, reach if begin >= (self.first or 0) else top, row,
-                asked=True, by=self.receiver,
-            )  # fmt: skip
+        if self._shows_missing(begin, reach, cause):
+            top = self._unknown_to(begin, reach) if cause == "unknown" else reach
+            self.open(begin, top, row, asked=True, by=self.receiver)
             cause = "due" if cause != "unknown" else cause
         count = self.holes.count_in(begin, reach)
         ordinal = self.new_request()
@@ -453,10 +462,14 @@ class Numbers:
             return "above" if uncovered else "due"
         return "due" if begin == self.holes.first else "below"
 
-    def _shows_missing(self, begin: int, cause: str) -> bool:
+    def _unknown_to(self, begin: int, reach: int) -> int:
+        """Up to where begin..reach lies before what the log shows."""
+        return reach if self.first is None else max(min(reach, self.first - 1), begin)
+
+    def _shows_missing(self, begin: int, reach: int, cause: str) -> bool:
         """Whether only the request tells that numbers are missing."""
         if cause == "unknown":
-            return not self.holes.inside(begin, begin)
+            return not self.holes.inside(begin, self._unknown_to(begin, reach))
         return cause == "not_missing" and self.view != "in"
 
     def claim(self, number: int, row: int) -> None:
@@ -543,9 +556,10 @@ class Numbers:
         """The connection is over; what is missing shows again in the next one (RRQ-09)."""
         self.unanswered(row, "disconnect")
         self.done.clear()
+        asked = Ranges(self.asked)
         for hole in self.holes.all():
             # Noticed before this connection, and not asked for in it either.
-            if hole.connection < self.connection and not self._was_asked(hole):
+            if hole.connection < self.connection and not asked.touch(hole.begin, hole.end):
                 self.holes.take(hole.begin, hole.end)
                 self.say(
                     Kind.LOST, row, begin=hole.begin, end=hole.end, count=hole.size,
@@ -554,9 +568,6 @@ class Numbers:
         self._close(row)
         self.abandon(row, "disconnect")
         self.asked.clear()
-
-    def _was_asked(self, hole: Hole) -> bool:
-        return any(begin <= hole.end and hole.begin <= end for begin, end in self.asked)
 
     def begin_anew(self, number: int, epoch: int, row: int, cause: str) -> None:
         """The numbers of this direction begin anew with `number`, which has come."""

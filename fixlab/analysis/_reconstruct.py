@@ -145,6 +145,7 @@ class _Machine:
             if special is not None:
                 session.special(one, special)
             elif first < 1:
+                session.last_row = max(session.last_row, last_row)
                 continue
             elif kind == PLAIN:
                 session.run(one, first, last, row, last_row)

@@ -42,7 +42,7 @@ def resends(frame: Any, *, expected_start: Mapping[str, int] | None = None) -> p
             first.setdefault(event.request, event.row)
     over = {e.request: e for e in made.of(Kind.ANSWERED, Kind.UNANSWERED)}
     ends = [over.get(event.request) for event in asked]
-    time, number = nanoseconds(frame, "time"), numbers(frame, "msg_seq_num")
+    time = nanoseconds(frame, "time")
     row = _array([event.row for event in asked])
     ended = _array([_ended_row(end) for end in ends])
     began, closed = taken(time, row), taken(time, ended)
@@ -57,7 +57,7 @@ def resends(frame: Any, *, expected_start: Mapping[str, int] | None = None) -> p
             "request": [event.request for event in asked],
             "time": began,
             "row": row,
-            "msg_seq_num": taken(number, row),
+            "msg_seq_num": numbers(frame[["msg_seq_num"]].iloc[row], "msg_seq_num"),
             "begin_seq_no": _array([event.begin for event in asked]),
             "end_seq_no": _array([event.end for event in asked]),
             "why": [event.cause for event in asked],

@@ -3,9 +3,6 @@
 A direction is a session and a sender. A run is a chain of messages of one direction in which
 each number is the one before plus 1 and nothing else is remarkable; it is one item, however
 long. All else is an item a message. A healthy log of millions of rows has a few thousand.
-
-`Items` are the summary of a stretch of rows: `joined(a, b)` of two stretches is what the whole
-gives, in any grouping, so that files, blocks and partitions may be summarised apart.
 """
 
 from __future__ import annotations
@@ -131,19 +128,6 @@ def items_of(columns: Columns) -> Items:
     return _cut(_coalesced(_items(gathered, columns), columns), columns)
 
 
-def shifted(items: Items, rows: int) -> Items:
-    """The items of a stretch that `rows` rows stand before."""
-    return Items(
-        items.stream,
-        items.kind,
-        items.row + rows,
-        items.last_row + rows,
-        items.first,
-        items.last,
-        items.cut,
-    )
-
-
 def _items(parts: Sequence[Ints], columns: Columns) -> Items:
     stream, kind, row, last_row, first, last = parts
     cuts = np.array([name in _CUTS for name in columns.msg_types] + [False], np.bool_)
@@ -221,17 +205,6 @@ def _taken(items: Items, at: Any) -> Items:
         *(getattr(items, name)[at] for name in ("stream", "kind", "row", "last_row")),
         *(getattr(items, name)[at] for name in ("first", "last", "cut")),
     )
-
-
-def opposites(streams: Sequence[tuple[str, str]]) -> list[int]:
-    """For each stream the one the other way in its session; -1 when the log has none."""
-    of_session: dict[str, list[int]] = {}
-    for code, (session, _) in enumerate(streams):
-        of_session.setdefault(session, []).append(code)
-    return [
-        next((one for one in of_session[session] if one != code), -1)
-        for code, (session, _) in enumerate(streams)
-    ]
 
 
 def _cut(items: Items, columns: Columns) -> Items:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,6 +27,7 @@ from fixlab.analysis._case import Case, Found
 from fixlab.analysis._codes import CODES, FOLLOWS
 from fixlab.analysis._finds_connections import Schedule
 from fixlab.analysis._reconstruct import reconstruct
+from fixlab.errors import ConfigError
 from fixlab.frames import (
     CONFIDENCES,
     FINDINGS,
@@ -156,6 +159,8 @@ class Findings:
 
     - `table`: one row a finding, schema `fixlab.frames.FINDINGS`, in the order of the log.
     - `evidence(i)`: the messages that show finding `i`.
+    - `to_html(path)`: all of it as a page to send.
+    - `only(session)`: the findings of one session.
     - `gaps`, `ledger`, `resends`, `intervals`: the frames behind the findings.
     - `left_out`: code -> findings of a kind beyond the first 100, which are not in `table`.
     """
@@ -167,7 +172,9 @@ class Findings:
         caused_by: Sequence[int | None],
         left_out: Mapping[str, int],
         lines: _Lines | None,
+        session: str | None = None,
     ) -> None:
+        self.session = session  # None: of all that are in the log
         self._case, self._found, self._caused_by = case, list(found), list(caused_by)
         self._lines = lines
         self.left_out = dict(left_out)
@@ -205,7 +212,52 @@ class Findings:
         values = case.frame.loc[row, list(names)]
         return redact.printable(" ".join(f"{name}={values[name]}" for name in names))
 
+    def only(self, session: str) -> Findings:
+        """The findings of one session of the log, numbered anew.
+
+        Raises `ConfigError` when the log has no such session.
+        """
+        known = [name for name in self._case.sessions if name]
+        if session not in known:
+            shown = ", ".join(known[:6]) + (", ..." if len(known) > 6 else "")
+            raise ConfigError(f"no session {session!r} in the log; expected one of {shown}")
+        kept = [i for i, each in enumerate(self._found) if each.session == session]
+        place = {old: new for new, old in enumerate(kept)}
+        return Findings(
+            self._case,
+            [self._found[i] for i in kept],
+            [None if (at := self._caused_by[i]) is None else place[at] for i in kept],
+            self.left_out,
+            self._lines,
+            session,
+        )
+
+    def to_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        about: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write all of it to `path`: one page of HTML, fit to send to a counterparty.
+
+        Findings with their rules and the messages that show them, and what became of each
+        missing number; secrets masked.
+
+        `about` are rows of its heading that only the caller knows, such as
+        `{"Ticket": "4711"}`. A log may hold sessions with others as well: `only` leaves them
+        out. Raises as `evidence` does.
+        """
+        from fixlab.analysis.report import content_of, page  # it is about findings
+
+        text = page(content_of(self, about or {}))
+        Path(path).write_text(text, encoding="utf-8")
+
     # Frames --------------------------------------------------------------------------------
+
+    @property
+    def messages(self) -> pd.DataFrame:
+        """The frame that was looked at, all of its sessions, rows numbered from 0."""
+        return self._case.frame
 
     @cached_property
     def gaps(self) -> pd.DataFrame:
@@ -231,7 +283,7 @@ class Findings:
         from fixlab import analysis  # here: the package imports this module
 
         made: pd.DataFrame = getattr(analysis, name)(self._case.frame)
-        return made
+        return made if self.session is None else made[made["session"] == self.session]
 
     # In words ------------------------------------------------------------------------------
 
@@ -264,7 +316,13 @@ class Findings:
     def _about(self) -> Iterator[str]:
         case = self._case
         names = list(dict.fromkeys(one.session for one in case.made.directions))
-        known = case.time[case.time != MISSING]
+        time = case.time
+        if self.session is not None:
+            names, time = (
+                [self.session],
+                time[case.session == case.sessions.index(self.session)],
+            )
+        known = time[time != MISSING]
         when = (
             f", {_clock(int(known.min()))} to {_clock(int(known.max()))} UTC"
             if len(known)
@@ -272,11 +330,11 @@ class Findings:
         )
         shown = ", ".join(redact.printable(name) for name in names[:3])
         more = f" and {len(names) - 3:,} more sessions" if len(names) > 3 else ""
-        yield f"{shown or 'No session'}{more}: {len(case.time):,} messages{when}."
+        yield f"{shown or 'No session'}{more}: {len(time):,} messages{when}."
         faults, risks = self.faults, self._count("risk")
         if faults or risks:
             yield f"{_some(faults, 'fault')}, {_some(risks, 'risk')}."
-        elif len(case.time):
+        elif len(time):
             yield "Nothing wrong: no rule is broken as far as this log shows."
         else:
             yield "Nothing to tell: the log has no messages."
@@ -311,10 +369,13 @@ class Findings:
             yield f"Note: {redact.printable(each.summary)}"
         if len(infos) > _SHOWN_MAX:
             yield f"Note: … and {len(infos) - _SHOWN_MAX:,} more: see `table`."
-        if any(self._case.one_sided.values()):
+        if any(self._case.one_sided[name] for name in self._own_sessions()):
             yield "Note: the log shows one side only; whether the other answered is not known."
         for code, count in self.left_out.items():
             yield f"Note: {count:,} more of {code} are not listed."
+
+    def _own_sessions(self) -> list[str]:
+        return list(self._case.one_sided) if self.session is None else [self.session]
 
     def __repr__(self) -> str:
         counts = ", ".join(

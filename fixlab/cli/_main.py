@@ -1,4 +1,4 @@
-"""`fixlab demo`, `lab`, `accept`, `certify`, `store`, `sweep`: arguments in, exit code out."""
+"""`fixlab demo`, `lab`, `analyze`, `accept`, ...: arguments in, exit code out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fixlab import __version__
-from fixlab.cli import _accept_options, _certify_options, _store, _sweep
+from fixlab.cli import _accept_options, _analyze_options, _certify_options, _store, _sweep
 from fixlab.errors import FixLabError
 from fixlab.redact import printable
 
@@ -64,6 +64,10 @@ def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
         from fixlab.cli import _lab
 
         return _lab.run(arguments.folder, browser=arguments.browser, port=arguments.port)
+    if arguments.command == "analyze":
+        from fixlab.cli import _analyze
+
+        return _analyze.run(arguments)
     if arguments.command == "accept":
         from fixlab.cli import _accept
 
@@ -137,6 +141,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="TCP port to listen on (default: 8888, or the next that is free)",
     )
+
+    analyze = commands.add_parser(
+        "analyze",
+        help="read FIX logs: what went wrong, who did it, which messages show it",
+        description=_analyze_options.ABOUT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _analyze_options.add_arguments(analyze)
 
     accept = commands.add_parser(
         "accept",

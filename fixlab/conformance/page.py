@@ -1,7 +1,6 @@
-"""A report as one HTML page to attach to a ticket or to print: no script, no network, no clock.
+"""A report as one HTML page to attach to a ticket or to print (see `fixlab.pages`).
 
-Everything off the wire and from the caller is masked and escaped. The same report always gives
-the same page.
+The same report always gives the same page.
 """
 
 from __future__ import annotations
@@ -9,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from fixlab import __version__, redact
+from fixlab import __version__, pages
 from fixlab.conformance.model import Case, CaseResult, Entry, Level, Verdict
 from fixlab.conformance.page_style import STYLE
 from fixlab.conformance.report import Report
 from fixlab.conformance.side_by_side import message_name
-from fixlab.rules import RULES
+from fixlab.pages import text as _text
 
 _LINES_MAX = 300  # of a transcript; the rest is counted
 _MSG_TYPE = re.compile(r"(?:^|\|)35=([^|]*)")
@@ -61,7 +60,7 @@ def page(report: Report, *, about: Mapping[str, str] | None = None) -> str:
         "cases of June 2020, and fixlab's own (X). Secrets are masked.</footer>",
     ]
     title = f"FIX session tests: {_words(report)}"
-    return _PAGE.format(title=_text(title), style=STYLE, body="\n".join(parts))
+    return pages.document(title, "\n".join(parts), style=STYLE)
 
 
 # Heading ------------------------------------------------------------------------------
@@ -117,12 +116,7 @@ def _facts(report: Report, about: Mapping[str, str]) -> str:
         "Version": _listed(one.begin_string for one in report),
         **about,
     }
-    items = "".join(
-        f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>"
-        for name, value in rows.items()
-        if value
-    )
-    return f'<dl class="facts">{items}</dl>'
+    return pages.facts(rows)
 
 
 def _listed(values: Iterable[str]) -> str:
@@ -145,7 +139,7 @@ def _table(report: Report) -> str:
         if title in groups
     )
     return (
-        '<table class="cases"><thead><tr><th scope="col">Case</th><th scope="col">What it '
+        '<table class="list"><thead><tr><th scope="col">Case</th><th scope="col">What it '
         'tests</th><th scope="col">Level</th><th scope="col">Rules</th><th scope="col">Verdict'
         f"</th></tr></thead>{bodies}</table>"
     )
@@ -205,27 +199,14 @@ def _details(report: Report) -> Iterator[str]:
 
 def _detail(result: CaseResult, case: Case) -> str:
     step = f" (line {result.line}: <code>{_text(result.script)}</code>)" if result.line else ""
-    rows = [
-        ("Expected", f"{_text(result.expected)}{step}" if result.expected else ""),
-        ("Why" if result.verdict is Verdict.BLOCKED else "What came", _text(result.found)),
-        ("Rule", _rule(result.rule or (case.rules[0] if case.rules else ""))),
-    ]
-    items = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows if value)
-    return (
-        f'<article id="{_anchor(result.ref)}" class="{result.verdict.lower()}">'
-        f"<h3>{_chip(result.verdict)} {_text(result.ref)} {_text(case.title)}</h3>"
-        f"<dl>{items}</dl>{_transcript(result)}</article>"
-    )
-
-
-def _rule(rule_id: str) -> str:
-    if rule_id not in RULES:
-        return _text(rule_id)
-    rule = RULES[rule_id]
-    return (
-        f"<b>{rule.id} {_text(rule.title)}.</b> {_text(rule.expected)} "
-        f"<small>{_text(rule.reference)}</small>"
-    )
+    rows = {
+        "Expected": f"{_text(result.expected)}{step}" if result.expected else "",
+        "Why" if result.verdict is Verdict.BLOCKED else "What came": _text(result.found),
+        "Rule": pages.rule(result.rule or (case.rules[0] if case.rules else "")),
+    }
+    heading = f"{_chip(result.verdict)} {_text(result.ref)} {_text(case.title)}"
+    name, kind = _anchor(result.ref), result.verdict.lower()
+    return pages.article(name, kind, heading, rows, _transcript(result))
 
 
 def _transcript(result: CaseResult) -> str:
@@ -244,7 +225,7 @@ def _line(entry: Entry, version: str) -> str:
         f'<tr class="{kinds.get(entry.direction, "act")}"><td>{entry.seconds:.3f}</td>'
         f"<td>{_ARROWS.get(entry.direction, '')}{where}</td>"
         f"<td>{_text(_name_of(entry, version))}</td>"
-        f"<td>{_text(entry.text).replace('|', '|<wbr>')}</td></tr>"
+        f"<td>{pages.wire(entry.text)}</td></tr>"
     )
 
 
@@ -255,32 +236,5 @@ def _name_of(entry: Entry, version: str) -> str:
     return message_name(found[1], version) or ""
 
 
-# Letters ------------------------------------------------------------------------------
-
-
-def _text(text: str) -> str:
-    return redact.escape(redact.mask(text))
-
-
 def _anchor(ref: str) -> str:
-    """A name for a link; no two cases share one, whatever characters a ref has."""
-    return "case-" + "".join(c if c.isascii() and c.isalnum() else f"-{ord(c):x}-" for c in ref)
-
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+    return pages.anchor("case", ref)

@@ -94,12 +94,12 @@ def _disturb(
             break
         before = int(base[at] + shift[at] - 1)  # the last number in order
         # Row `at` is early by 4; the request of the other side stands behind it.
-        shift[at:] += 4
         asked = int(np.searchsorted(other, own[at]))
         request = other[asked] if asked < len(other) else -1
         follow = max(int(np.searchsorted(own, request)), at + 1)
         if follow + 4 >= len(own):
             continue
+        shift[at : follow + 4] += 4  # behind it, 4 rows have made up for 4 numbers
         for j in range(4):
             row = own[follow + j]
             values["poss_dup"][row] = True
@@ -109,7 +109,6 @@ def _disturb(
         kinds[own[follow + 3]] = 2
         values["gap_fill"][own[follow + 3]] = True
         values["new_seq_no"][own[follow + 3]] = before + 5
-        shift[follow + 4 :] -= 4
         if request >= 0:
             kinds[request] = 1
             values["begin_seq_no"][request] = before + 1

@@ -2,7 +2,7 @@
 
     python tests/bench/run.py [PART ...]
 
-The parts are codec, stores, import, journal, sessions, replays, simulations, conformance
+The parts are codec, stores, import, journal, sessions, replays, simulations, conformance, logs
 and gaps; all of them when none is named.
 """
 
@@ -19,6 +19,7 @@ from tests.bench import (
     gaps,
     imports,
     journals,
+    logs,
     replays,
     sessions,
     simulations,
@@ -35,6 +36,7 @@ PARTS = {
     "replays": replays.run,
     "simulations": simulations.run,
     "conformance": conformance.run,
+    "logs": logs.run,
     "gaps": gaps.run,
 }
 

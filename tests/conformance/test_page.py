@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -12,35 +11,7 @@ from fixlab.conformance import CASES, Entry, Report, Verdict
 from fixlab.conformance.page import page, section_of
 from fixlab.rules import RULES
 from tests.conformance import samples
-
-VOID = {"meta", "br", "wbr"}
-
-
-class Outline(HTMLParser):
-    """What a page says, and whether its elements are closed in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str, str]] = []
-        self.words: dict[str, list[str]] = {}
-        self._open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open and data.strip():
-            self.words.setdefault(self._open[-1], []).append(data.strip())
+from tests.pages import Outline
 
 
 def test_the_heading_says_how_it_went() -> None:

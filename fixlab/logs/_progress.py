@@ -1,0 +1,57 @@
+"""How far the reading of files has come, as a bar on a terminal or in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, BinaryIO, cast
+
+from fixlab.logs._sources import Source
+
+_DELAY_SECONDS = 0.5  # no bar for what is over at once
+
+
+@contextmanager
+def watched(found: Sequence[Source], *, shown: bool) -> Iterator[Sequence[Source]]:
+    """The same files, which move a bar as they are read."""
+    if not shown:
+        yield found
+        return
+    from tqdm.auto import tqdm  # here: it takes a moment, and is not always shown
+
+    sizes = [source.size for source in found]
+    total = None if None in sizes else sum(size or 0 for size in sizes)
+    # None: none where nobody looks, such as a log file; notebooks always show it.
+    with tqdm(
+        total=total, unit="B", unit_scale=True, delay=_DELAY_SECONDS, disable=None, leave=False
+    ) as bar:
+        yield [_watched(source, bar) for source in found]
+
+
+def _watched(source: Source, bar: Any) -> Source:
+    reached = [0]  # bytes of this file that the bar knows of
+
+    def open_() -> BinaryIO:
+        return cast(BinaryIO, _Watched(source.open(), bar, reached))
+
+    return replace(source, open=open_)
+
+
+class _Watched:
+    """A file that says how far it has been read; what was read before counts once."""
+
+    def __init__(self, file: BinaryIO, bar: Any, reached: list[int]) -> None:
+        self._file, self._bar, self._reached = file, bar, reached
+        self._at = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._at += len(data)
+        if self._at > self._reached[0]:
+            self._bar.update(self._at - self._reached[0])
+            self._reached[0] = self._at
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
