@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fixlab.errors import FixLabError
     from fixlab.faults import Faults, LinkFaults, PeerFaults, StoreFaults
     from fixlab.journal import Journal
-    from fixlab.logs.read import read_log
+    from fixlab.logs.read import FollowedLog, Log, read_log
     from fixlab.net.acceptor import Acceptor
     from fixlab.net.initiator import Initiator
     from fixlab.rules import RULES
@@ -43,9 +43,11 @@ __all__ = [
     "Faults",
     "FileStore",
     "FixLabError",
+    "FollowedLog",
     "Initiator",
     "Journal",
     "LinkFaults",
+    "Log",
     "Loopback",
     "MemoryStore",
     "Message",
@@ -81,9 +83,11 @@ _HOMES = {
     "Faults": "faults",
     "FileStore": "stores.quickfix",
     "FixLabError": "errors",
+    "FollowedLog": "logs.read",
     "Initiator": "net.initiator",
     "Journal": "journal",
     "LinkFaults": "faults",
+    "Log": "logs.read",
     "Loopback": "sim.loopback",
     "MemoryStore": "stores.memory",
     "Message": "wire.message",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -209,7 +209,7 @@ MESSAGES = Schema(
             name="direction",
             dtype="category",
             missing='"" when not known',
-            meaning="as the side that kept the log sees it",
+            meaning="as the side that kept the log sees it; in a capture, the side that called",
             categories=("", "in", "out"),
         ),
         Column(
@@ -1037,7 +1037,14 @@ SCHEMAS = {
 }
 
 
-def check(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+class Framed(Protocol):
+    """Whatever has a frame, such as a log that was read."""
+
+    @property
+    def frame(self) -> pd.DataFrame: ...
+
+
+def check(frame: pd.DataFrame | Framed, schema: Schema) -> pd.DataFrame:
     """`frame` with the columns of `schema`; more columns, any order, are fine.
 
     What has a `.frame`, such as a log that was read, stands for that frame.
@@ -1146,6 +1153,15 @@ def renamed(positions: npt.NDArray[Any], texts: Sequence[str]) -> pd.Categorical
 def narrowest(count: int) -> type[np.signedinteger[Any]]:
     """The dtype in which pandas keeps positions in `count` categories."""
     return np.int8 if count < 128 else np.int16 if count < 32_768 else np.int32
+
+
+def masked(values: npt.NDArray[np.int64], missing: npt.NDArray[np.bool_], dtype: str) -> Any:
+    """A column of integers, clipped to its dtype, missing where said."""
+    width = _INTEGERS[dtype]
+    if width is not np.int64:
+        limits = np.iinfo(width)
+        values = values.clip(limits.min, limits.max).astype(width)
+    return IntegerArray(values, missing)
 
 
 def narrow(values: npt.NDArray[Any], missing: int, dtype: str) -> Any:

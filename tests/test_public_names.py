@@ -18,9 +18,14 @@ NAMES = {
     "Faults": "fixlab.faults",
     "FileStore": "fixlab.stores.quickfix",
     "FixLabError": "fixlab.errors",
+    "FollowedLog": "fixlab.logs.read",
     "Initiator": "fixlab.net.initiator",
     "Journal": "fixlab.journal",
+<<<<<<< HEAD
     "LinkFaults": "fixlab.faults",
+=======
+    "Log": "fixlab.logs.read",
+>>>>>>> logs
     "Loopback": "fixlab.sim.loopback",
     "MemoryStore": "fixlab.stores.memory",
     "Message": "fixlab.wire.message",

@@ -6,14 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from fixlab.logs._columns import Block, Book
-from fixlab.logs._records import RECORD_MAX, Tally
+from fixlab.logs._records import RECORD_MAX, Reader, Tally
 from fixlab.logs._scan import FRONT, Scanner
 from fixlab.logs._sources import Source, Stream, opened
 from fixlab.logs._style import SNIFF_BYTES, Style, sniff
 from fixlab.logs._words import PADDING
+from fixlab.times import parse_utc
+from fixlab.wire.message import Message
 
 # Large enough that NumPy's cost per call vanishes, and its arrays still fit a cache.
 BLOCK_BYTES = 1 << 20
+_LOOK_BYTES = 1 << 16  # at the beginning of a file, to tell when it began
 
 
 @dataclass(slots=True)
@@ -28,6 +31,7 @@ class Account:
     row_bytes: int = 0
     tally: Tally = field(default_factory=Tally)
     problem: str = ""
+    captured: bool = False  # the file is a capture
 
 
 def blocks(
@@ -46,41 +50,102 @@ def blocks(
     account.problem = stream.problem
 
 
+def first_time(source: Source) -> int | None:
+    """The first time in a file, in ns, if one of its first messages has any."""
+    stream = opened(source)
+    try:
+        head = bytearray(_LOOK_BYTES)
+        head = head[: stream.readinto(memoryview(head))]
+    finally:
+        stream.close()
+    reader = Reader(sniff(bytes(head)))
+    _, records = reader.read(head, 0, len(head), last=True, until=len(head))
+    for record in records:
+        if record.said.time is not None:
+            return record.said.time
+        sent = Message.from_wire(record.wire).get(52)
+        if sent and (time := parse_utc(sent.encode("latin-1"))) is not None:
+            return time
+    return None
+
+
 def _blocks(
     stream: Stream, book: Book, tags: Sequence[int], account: Account, block_bytes: int
 ) -> Iterator[Block]:
     head = bytearray(SNIFF_BYTES)
     head = head[: stream.readinto(memoryview(head))]
     account.style = sniff(bytes(head))
-    scanner = Scanner(account.style, book, tags)
-    # What waits for more bytes is never longer than one record and what tells its end.
-    size = FRONT + max(block_bytes, 4096) + RECORD_MAX + 4096 + PADDING
-    buffer = bytearray(size + -size % 8)
-    view = memoryview(buffer)
-    given, fill, base = 0, FRONT, -FRONT
+    feed = Feed(account.style, book, tags, block_bytes)
+    given = 0
     while True:
-        room = min(block_bytes, size - PADDING - fill)
-        assert room > 0, "a block took nothing of what was there"
+        room = feed.room()
         if given < len(head):
-            got = min(room, len(head) - given)
-            view[fill : fill + got] = head[given : given + got]
+            got = min(len(room), len(head) - given)
+            room[:got] = head[given : given + got]
             given += got
-            if given == len(head):
-                head = bytearray()
-                given = 0
         else:
-            got = stream.readinto(view[fill : fill + room])
-        fill += got
+            head, given = bytearray(), 0
+            got = stream.readinto(room)
         account.bytes += got
-        position, block = scanner.scan(buffer, FRONT, fill, base=base, last=got == 0)
+        block = feed.scan(got, last=got == 0)
         account.rows += len(block)
         account.defects += int((block.dense["defect"] != 0).sum())
         account.row_bytes += int(block.dense["length"].sum(dtype="int64"))
         yield block
         if got == 0:
             break
-        rest = fill - position
-        view[FRONT : FRONT + rest] = view[position:fill]
-        base += position - FRONT
-        fill = FRONT + rest
-    account.tally = scanner.tally
+    account.tally = feed.tally
+
+
+class Feed:
+    """The bytes of one file, as they come, into blocks."""
+
+    def __init__(
+        self,
+        style: Style,
+        book: Book,
+        tags: Sequence[int],
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        self._scanner = Scanner(style, book, tags)
+        self._block_bytes = block_bytes
+        # What waits for more bytes is never longer than one record and what tells its end.
+        size = FRONT + max(block_bytes, 4096) + RECORD_MAX + 4096 + PADDING
+        self._buffer = bytearray(size + -size % 8)
+        self._view = memoryview(self._buffer)
+        self._fill, self._base = FRONT, -FRONT
+
+    @property
+    def tally(self) -> Tally:
+        """What belongs to no row."""
+        return self._scanner.tally
+
+    def room(self) -> memoryview:
+        """Where the next bytes are to be put, from the front."""
+        size = min(self._block_bytes, len(self._view) - PADDING - self._fill)
+        assert size > 0, "a block took nothing of what was there"
+        return self._view[self._fill : self._fill + size]
+
+    def scan(self, got: int, *, last: bool) -> Block:
+        """The rows that `got` more bytes complete; `last` says that no more come."""
+        self._fill += got
+        position, block = self._scanner.scan(
+            self._buffer, FRONT, self._fill, base=self._base, last=last
+        )
+        rest = self._fill - position
+        self._view[FRONT : FRONT + rest] = self._view[position : self._fill]
+        self._base += position - FRONT
+        self._fill = FRONT + rest
+        return block
+
+    def push(self, data: bytes, *, last: bool) -> Iterator[Block]:
+        """The same for bytes that are in memory."""
+        given = 0
+        while given < len(data):
+            room = self.room()
+            got = min(len(room), len(data) - given)
+            room[:got] = data[given : given + got]
+            given += got
+            yield self.scan(got, last=False)
+        if last:
+            yield self.scan(0, last=True)

@@ -22,6 +22,7 @@ from fixlab.wire.tags import ADMIN_TYPES, BUSINESS_MESSAGE_REJECT
 
 Rows = npt.NDArray[np.int32]
 
+LOOK_BYTES = 4_096  # of a row with a defect, in which fields are looked for
 STRING_MAX = 1_000  # characters kept of a text, as in a journal
 # Columns with a value in each row, and their dtypes.
 DENSE: dict[str, Any] = {
@@ -137,7 +138,11 @@ class _Row:
     __slots__ = ("dense", "extra", "sparse")
 
     def __init__(self, record: Record, base: int, book: Book, tags: Sequence[int]) -> None:
-        fields, _ = split_fields(record.wire, empty_ok=True)
+        wire = record.wire
+        if record.defect and len(wire) > LOOK_BYTES:
+            # Of what is no message only the beginning can mean something.
+            wire = wire[: wire.rfind(b"\x01", 0, LOOK_BYTES) + 1 or LOOK_BYTES]
+        fields, _ = split_fields(wire, empty_ok=True)
         first: dict[int, bytes] = {}
         for tag, value in fields:
             first.setdefault(tag, value)

@@ -242,7 +242,10 @@ def _measured(
         if found is None:
             return None
         trailer = found
-    if end < min(trailer + 2 * len(delimiter) + 12, window) and not last:
+    # Only where no delimiter ends the message does what follows tell whether it ends there.
+    behind = trailer + len(delimiter) + _TRAILER_BYTES
+    needed = behind + (0 if data.startswith(delimiter, behind) else 6) + len(delimiter)
+    if end < min(needed, window) and not last:
         raise _NeedsMoreError
     match = _trailer(delimiter).match(data, trailer, min(end, window))
     if match is None:
@@ -285,15 +288,19 @@ def _trailer_after(
         window = min(window, max(following.start(), body + QUOTED_MAX))
     divider = _divider(delimiter)
     counted, dividers = body, 0
-    for found in _trailer(delimiter).finditer(data, body, min(end, window)):
-        part = bytes(data[counted : found.start()]) + delimiter + b"10="
-        dividers += sum(1 for _ in divider.finditer(part))
-        counted = found.start() + len(delimiter)
-        length = counted - body - dividers * extra
-        if length == promised:
-            return found.start()
-        if length > promised:
-            return None
+    sign, limit = delimiter + b"10=", min(end, window)
+    at = data.find(sign, body, limit)
+    while at >= 0:
+        if _trailer(delimiter).match(data, at, limit):
+            part = bytes(data[counted:at]) + sign
+            dividers += sum(1 for _ in divider.finditer(part))
+            counted = at + len(delimiter)
+            length = counted - body - dividers * extra
+            if length == promised:
+                return at
+            if length > promised:
+                return None
+        at = data.find(sign, at + 1, limit)
     if end < window and not last and end - body < (promised + 16) * len(delimiter):
         raise _NeedsMoreError
     return None

@@ -54,18 +54,25 @@ class Side(NamedTuple):
 
 
 def sides(
-    pairs: Mapping[Pair, Seen], ours: Collection[str], file_names: Sequence[str]
+    pairs: Mapping[Pair, Seen],
+    ours: Collection[str],
+    file_names: Sequence[str],
+    *,
+    captured: bool = False,
 ) -> dict[Pair, Side]:
     """The side of each pair; `pairs` stand in order of occurrence.
 
     `ours` are CompIDs of the side that kept the log; `file_names` may name the session with
-    its own side first, as QuickFIX does.
+    its own side first, as QuickFIX does. In what was `captured`, the side that called is ours.
     """
     own = _reasons(pairs, ours, file_names)
+    if captured:
+        marked = {key: (one, "captured") for key, (one, why) in own.items() if why == "logged"}
+        own |= marked
     result: dict[Pair, Side] = {}
     for pair in pairs:
         version, sender, target = pair
-        if not sender or not target:
+        if not sender or not target or not version:
             result[pair] = Side("", "", "")
             continue
         key = (version, *sorted((sender, target)))

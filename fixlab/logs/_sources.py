@@ -157,6 +157,14 @@ class Stream:
             filled += size
         return filled
 
+    def peek(self, size: int) -> bytes:
+        """The next bytes, which are still to be read."""
+        head = bytearray(size)
+        got = self.readinto(memoryview(head))
+        self.chunks = _with(bytes(head[:got]) + bytes(self._rest), self.chunks)
+        self._rest = memoryview(b"")
+        return bytes(head[:got])
+
     def read_at(self, offset: int, length: int) -> bytes:
         """`length` bytes from `offset` on, of a stream that was not read yet."""
         file = self.file
@@ -189,6 +197,22 @@ def opened(source: Source) -> Stream:
     stream.chunks = _decoded(chunks, encoding) if encoding else chunks
     stream.file = file if plain and not encoding and file.seekable() else None
     return stream
+
+
+def is_plain(head: bytes) -> bool:
+    """Whether a file with this beginning is read as it is."""
+    return not head.startswith((*_COMPRESSED, *CAPTURES)) and not _encoding(head)
+
+
+def is_capture(source: Source) -> bool:
+    """Whether a file holds packets, compressed or not."""
+    stream = opened(source)
+    try:
+        head = bytearray(4)
+        stream.readinto(memoryview(head))
+    finally:
+        stream.close()
+    return bytes(head) in CAPTURES
 
 
 def _with(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -261,6 +285,13 @@ class _Other:
     @property
     def unused(self) -> bytes:
         return bytes(self._inner.unused_data)
+
+
+# pcap in either order of bytes, with micro- and nanoseconds, and pcapng.
+CAPTURES = (
+    *(b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d"),
+    b"\n\r\r\n",
+)
 
 
 def _zstandard() -> _Decompressor:

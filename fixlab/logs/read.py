@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, overload
 
 import pandas as pd
 
@@ -12,17 +15,24 @@ from fixlab.dictionary import Dictionary, explain
 from fixlab.dictionary.explanation import Explained
 from fixlab.errors import ConfigError
 from fixlab.frames import LOG_FILES, LOG_SESSIONS
-from fixlab.logs._blocks import BLOCK_BYTES, Account, blocks
-from fixlab.logs._columns import Book
+from fixlab.logs._blocks import BLOCK_BYTES, Account, blocks, first_time
+from fixlab.logs._capture import captured, records_of
+from fixlab.logs._columns import Block, Book
+from fixlab.logs._follow import FollowedLog
 from fixlab.logs._frame import Rows
-from fixlab.logs._records import to_wire
-from fixlab.logs._sides import CONFIDENCE, Pair, Seen, Side
-from fixlab.logs._sources import Source, Where, opened, sources
-from fixlab.logs._style import START
-from fixlab.logs._tags import checked
+from fixlab.logs._pairs import Pairs
+from fixlab.logs._parquet import GROUP_ROWS, Writer, load
+from fixlab.logs._records import Reader, to_wire
+from fixlab.logs._sides import CONFIDENCE, Pair, Seen, Side, sides
+from fixlab.logs._sources import Source, Where, is_capture, opened, sources
+from fixlab.logs._style import Style
+from fixlab.logs._tags import checked, name_of
 from fixlab.wire.message import Message
 
+__all__ = ["FollowedLog", "Log", "read_log"]
+
 HTML_ROWS = 10
+_ROWS_EXPECTED_MAX = 1 << 24  # that room is made for before they are there
 
 
 class Log:
@@ -36,18 +46,23 @@ class Log:
 
     def __init__(
         self,
-        frame: pd.DataFrame,
+        load: Callable[[], pd.DataFrame],
         found: Sequence[Source],
         accounts: Sequence[Account],
         pairs: dict[Pair, tuple[Seen, Side]],
         notes: Sequence[str],
     ) -> None:
-        self.frame = frame
         self.files = _files(accounts)
         self.sessions = _sessions(pairs)
         self.notes = tuple(notes)  # what the reader should know of the reading, in words
+        self._load = load
         self._sources = {source.name: source for source in found}
-        self._delimiters = {account.name: account.style.delimiter for account in accounts}
+        self._accounts = {account.name: account for account in accounts}
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row a message; of a log in Parquet, all of that file is loaded on first use."""
+        return self._load()
 
     def raw(self, row: int) -> bytes:
         """The bytes of a row as the file has them, secrets masked.
@@ -63,10 +78,10 @@ class Log:
         What shows it masks secrets. A row that is not valid gives what can be read of it.
         """
         raw = self._bytes(row)
-        start = START.match(raw)
-        file = str(self.frame["file"].iloc[row])
-        delimiter = start[2] if start else self._delimiters[file]
-        wire = to_wire(raw, delimiter)
+        account = self._accounts[str(self.frame["file"].iloc[row])]
+        reader = Reader(Style(account.style.delimiter))
+        _, records = reader.read(raw, 0, len(raw), last=True, until=1)
+        wire = records[0].wire if records else to_wire(raw, account.style.delimiter)
         return Message.from_wire(wire if wire.endswith(b"\x01") else wire + b"\x01")
 
     def decode(self, row: int, dictionary: Dictionary | None = None) -> Explained:
@@ -77,7 +92,7 @@ class Log:
         return explain(self.message(row), dictionary)
 
     def __len__(self) -> int:
-        return len(self.frame)
+        return int(self.files["rows"].sum())
 
     @property
     def summary(self) -> str:
@@ -117,7 +132,7 @@ class Log:
             int(self.frame["offset"].iloc[row]),
             int(self.frame["length"].iloc[row]),
         )
-        found = _read_at(self._sources[name], offset, length)
+        found = _read_at(self._sources[name], self._accounts[name], offset, length)
         if len(found) < length:
             raise ConfigError(
                 f"{name} has changed: expected {length} bytes at {offset}, found {len(found)}"
@@ -125,40 +140,77 @@ class Log:
         return found
 
 
+@overload
 def read_log(
     path: Where,
     *,
     tags: Iterable[int] = (),
     ours: str | Collection[str] = (),
-) -> Log:
-    r"""Read any FIX log: a file, a list of files, a pattern, a folder, or an fsspec URL.
+    to_parquet: str | os.PathLike[str] | None = None,
+    follow: Literal[False] = False,
+) -> Log: ...
+@overload
+def read_log(
+    path: str | os.PathLike[str],
+    *,
+    tags: Iterable[int] = (),
+    ours: str | Collection[str] = (),
+    follow: Literal[True],
+) -> FollowedLog: ...
+def read_log(
+    path: Where,
+    *,
+    tags: Iterable[int] = (),
+    ours: str | Collection[str] = (),
+    to_parquet: str | os.PathLike[str] | None = None,
+    follow: bool = False,
+) -> Log | FollowedLog:
+    r"""Read any FIX log or capture: a file, some of them, a pattern, a folder, an fsspec URL.
 
-    Messages may be divided by SOH, `|`, `^A`, `\x01`, `<SOH>`, its picture or line ends, have
-    any text before and behind them, share a line or span several, between lines of other
-    text, in files that are compressed (gz, bz2, xz, zst) or in UTF-16. Files are read in the
-    order of the times in them, so rotated ones need no care.
+    Messages may be divided by SOH, `|`, `^A`, `\x01`, `\u0001`, `<SOH>`, the picture of SOH, or
+    line ends; have any text before and behind them, share a line or span several, between
+    lines of other text; in files that are compressed (gz, bz2, xz, zst) or in UTF-16. Captures
+    (pcap, pcapng) are put in order, each direction of each connection for itself. Files are
+    read in the order of the times in them, so rotated ones need no care.
 
     Parameters
     - `tags`: each adds a column, named and typed as the specification has the field.
     - `ours`: CompIDs of the side that kept the log. Without it the direction is taken from
       words in the lines, names of files, CompIDs or times; `direction_from` says which.
+    - `to_parquet`: write the rows to this file as they are read, in memory that does not grow
+      with them, and load them only when `frame` is asked for. All files are read twice.
+    - `follow`: wait for what is written to one plain file, `async for frame in ...`.
 
     Returns a `Log`, whose `frame` has schema `fixlab.frames.MESSAGES`: rows in the order of
     the file. What should be a message and is not right is a row with `valid=False` and its
     `defect`; each byte is accounted for in `files`. A line longer than 1 MiB without a message
     is read in pieces of that size, and a longer message is a defect. Of more than 65,536
-    distinct CompIDs, all further ones read "…".
+    distinct CompIDs, all further ones read "…". With `follow` it is a `FollowedLog`.
 
     Raises `ConfigError` when a file cannot be found or read, or an argument is wrong;
-    `LogFormatError` for a compressed file that expands without end.
+    `LogFormatError` for a compressed file that expands without end, or a damaged capture.
 
     Source: FRM-01 to FRM-07, FRM-13, DAT-01 to DAT-03.
     """
-    return _read(sources(path), checked(tags), _own(ours), BLOCK_BYTES)
+    chosen = checked(tags)
+    own = frozenset((ours,) if isinstance(ours, str) else ours)
+    if follow:
+        if to_parquet is not None or not isinstance(path, str | os.PathLike):
+            raise ConfigError("follow=True takes the path of one file, and no to_parquet")
+        return FollowedLog(Path(path), chosen, own)
+    found = _in_order(sources(path))
+    if to_parquet is not None:
+        return _read_to(Path(to_parquet), found, chosen, own)
+    return _read(found, chosen, own, BLOCK_BYTES)
 
 
-def _own(ours: str | Collection[str]) -> frozenset[str]:
-    return frozenset((ours,) if isinstance(ours, str) else ours)
+def _in_order(found: list[Source]) -> list[Source]:
+    """Files by the first time in them; those without keep their place behind the others."""
+    if len(found) < 2:
+        return found
+    times = [first_time(source) for source in found]
+    order = sorted(range(len(found)), key=lambda i: (times[i] is None, times[i] or 0, i))
+    return [found[i] for i in order]
 
 
 def _read(
@@ -168,22 +220,84 @@ def _read(
     rows = Rows(book, tags)
     accounts = [Account(source.name) for source in found]
     for i, (source, account) in enumerate(zip(found, accounts, strict=True)):
-        for block in blocks(source, book, tags, account, block_bytes):
+        for block in _blocks_of(source, book, tags, account, block_bytes):
+            if account.rows == len(block) and source.size and account.bytes:
+                # As many as the first block promises, and some more.
+                promised = int(1.1 * account.rows * source.size / account.bytes)
+                rows.expect(min(promised, _ROWS_EXPECTED_MAX) + len(block))
             rows.add(block, i)
-    frame, pairs = rows.frame([source.name for source in found], ours)
-    return Log(frame, found, accounts, pairs, _notes(accounts, book))
+    names = [source.name for source in found]
+    pairs = _decided(rows.pairs, ours, names, accounts)
+    frame = rows.frame(
+        names, {pair: side for pair, (_, side) in pairs.items()}, _which(accounts)
+    )
+    return Log(lambda: frame, found, accounts, pairs, _notes(accounts, book, rows.pairs))
 
 
-def _notes(accounts: Sequence[Account], book: Book) -> list[str]:
+def _read_to(
+    path: Path, found: Sequence[Source], tags: Sequence[int], ours: Collection[str]
+) -> Log:
+    """The same into a Parquet file: who is who takes a look at all rows before the first."""
+    book = Book()
+    seen = Pairs(book)
+    accounts = [Account(source.name) for source in found]
+    for source, account in zip(found, accounts, strict=True):
+        for block in _blocks_of(source, book, (), account, BLOCK_BYTES):
+            seen.add(block)
+    names = [source.name for source in found]
+    pairs = _decided(seen, ours, names, accounts)
+    decided = {pair: side for pair, (_, side) in pairs.items()}
+    rows = Rows(Book(), tags)
+    writer = Writer(path)
+    try:
+        for i, source in enumerate(found):
+            for block in _blocks_of(source, rows.book, tags, Account(source.name), BLOCK_BYTES):
+                rows.add(block, i)
+                if len(rows) >= GROUP_ROWS:
+                    writer.write(rows.frame(names, decided, _which(accounts)))
+        writer.write(rows.frame(names, decided, _which(accounts)))
+    finally:
+        writer.close()
+    columns = [name_of(tag) for tag in tags]
+    notes = _notes(accounts, book, seen)
+    return Log(lambda: load(path, columns), found, accounts, pairs, notes)
+
+
+def _blocks_of(
+    source: Source, book: Book, tags: Sequence[int], account: Account, block_bytes: int
+) -> Iterator[Block]:
+    account.captured = is_capture(source)
+    if account.captured:
+        return captured(source, book, tags, account)
+    return blocks(source, book, tags, account, block_bytes)
+
+
+def _which(accounts: Sequence[Account]) -> list[int]:
+    return [i for i, account in enumerate(accounts) if account.captured]
+
+
+def _decided(
+    pairs: Pairs, ours: Collection[str], names: Sequence[str], accounts: Sequence[Account]
+) -> dict[Pair, tuple[Seen, Side]]:
+    seen = pairs.seen()
+    all_captured = all(account.captured for account in accounts)
+    found = sides(seen, ours, names, captured=all_captured)
+    return {pair: (seen[pair], found[pair]) for pair in seen}
+
+
+def _notes(accounts: Sequence[Account], book: Book, pairs: Pairs) -> list[str]:
     notes = [f"{each.name} {each.problem}" for each in accounts if each.problem]
     notes += [
         f"more distinct values than are kept in {names}: all further ones read …"
-        for names in book.overflowed
+        for names in (*book.overflowed, *(["session"] if pairs.overflowed else []))
     ]
     return notes
 
 
-def _read_at(source: Source, offset: int, length: int) -> bytes:
+def _read_at(source: Source, account: Account, offset: int, length: int) -> bytes:
+    if account.captured:
+        rows = records_of(source, Account(account.name))
+        return next((row.wire[:length] for row in rows if row.start == offset), b"")
     stream = opened(source)
     try:
         return stream.read_at(offset, length)

@@ -37,7 +37,14 @@ def machine() -> str:
     """The machine and the versions that the figures are from."""
     peers = ", ".join(
         f"{name} {found}"
-        for name in ("simplefix", "quickfix-tls", "fixcore-engine", "asyncfix", "pandas")
+        for name in (
+            "simplefix",
+            "quickfix-tls",
+            "fixcore-engine",
+            "asyncfix",
+            "pandas",
+            "polars",
+        )
         if (found := installed(name))
     )
     return (

@@ -2,8 +2,8 @@
 
     python tests/bench/run.py [PART ...]
 
-The parts are codec, stores, import, journal, sessions, replays, simulations and
-conformance; all of them when none is named.
+The parts are codec, stores, import, journal, sessions, replays, simulations,
+conformance and logs; all of them when none is named.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tests.bench import (
     conformance,
     imports,
     journals,
+    logs,
     replays,
     sessions,
     simulations,

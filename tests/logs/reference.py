@@ -289,6 +289,8 @@ def row_of(
     start: int, end: int, defect: str, wire: bytes, body_length: int | None, total: int | None
 ) -> dict[str, Any]:
     first: dict[int, bytes] = {}
+    if defect and len(wire) > 4_096:
+        wire = wire[: wire.rfind(b"\x01", 0, 4_096) + 1 or 4_096]
     for tag, value in fields(wire):
         first.setdefault(tag, value)
     msg_type = first.get(35, b"")

@@ -1,0 +1,125 @@
+"""Pairs of CompIDs, and what the blocks of a log show of each, counted as they come."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from fixlab.frames import MISSING
+from fixlab.logs._columns import Block, Book
+from fixlab.logs._names import OVERFLOW
+from fixlab.logs._sides import Pair, Seen
+from fixlab.logs._style import IN, OUT
+
+# Columns of a block that say no more than its pairs do.
+OF_PAIRS = ("begin", "sender", "target", "mark")
+_LAGS_MAX = 2_000  # of a pair that are looked at: the first
+_LAGGED_MAX = 256  # pairs of which that is done
+PAIRS_MAX = 1 << 16  # a peer may make up any number of CompIDs
+_WIDTH = 20  # bits of a code
+
+
+class Pairs:
+    """Pairs in order of occurrence, as small integers."""
+
+    def __init__(self, book: Book) -> None:
+        self.pairs: list[Pair] = []
+        self.overflowed = False  # the last pair then stands for all that are too many
+        self._book = book
+        self._keys = np.empty(0, np.int64)  # sorted
+        self._codes = np.empty(0, np.int32)
+        self._seen: list[Seen] = []
+        self._lags: list[list[npt.NDArray[np.int64]]] = []
+
+    def add(self, block: Block) -> npt.NDArray[np.int32]:
+        """The pair of each row."""
+        begin, sender, target = (block.dense[name] for name in OF_PAIRS[:3])
+        key = (begin.astype(np.int64) << 2 * _WIDTH) | (sender.astype(np.int64) << _WIDTH)
+        key |= target
+        codes = self._found(key)
+        counts = np.bincount(codes, minlength=len(self.pairs))
+        mark = block.dense["mark"]
+        marked = [
+            np.bincount(codes[mark == way], minlength=len(self.pairs))
+            if (mark == way).any()
+            else None
+            for way in (IN, OUT)
+        ]
+        for code in np.flatnonzero(counts).tolist():
+            seen = self._seen[code]
+            seen.rows += int(counts[code])
+            if marked[0] is not None:
+                seen.marked_in += int(marked[0][code])
+            if marked[1] is not None:
+                seen.marked_out += int(marked[1][code])
+        self._note_lags(block, codes)
+        return codes
+
+    def seen(self) -> dict[Pair, Seen]:
+        """What was seen of each pair, so far."""
+        for seen, parts in zip(self._seen, self._lags, strict=False):
+            if parts:
+                lags = np.concatenate(parts)[:_LAGS_MAX]
+                seen.lag = int(np.median(lags))
+                seen.spread = int(np.median(np.abs(lags - seen.lag)))
+        # Texts that were too many to keep are all the same pair.
+        found: dict[Pair, Seen] = {}
+        for pair, seen in zip(self.pairs, self._seen, strict=True):
+            found.setdefault(pair, seen)
+        return found
+
+    def _found(self, key: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+        if len(self._keys):
+            place = np.searchsorted(self._keys, key)
+            np.minimum(place, len(self._keys) - 1, out=place)
+            if (self._keys[place] == key).all():
+                return self._codes[place]
+            new = key[self._keys[place] != key]
+        else:
+            new = key
+        distinct, where = np.unique(new, return_index=True)
+        fresh = distinct[np.argsort(where)]
+        fresh = fresh[: max(PAIRS_MAX - len(self.pairs), 0)]
+        codes = np.arange(len(self.pairs), len(self.pairs) + len(fresh), dtype=np.int32)
+        for each in fresh.tolist():
+            self._learn(each)
+        keys = np.concatenate([self._keys, fresh])
+        order = np.argsort(keys)
+        self._keys, self._codes = keys[order], np.concatenate([self._codes, codes])[order]
+        place = np.searchsorted(self._keys, key)
+        np.minimum(place, len(self._keys) - 1, out=place)
+        known = self._keys[place] == key
+        if known.all():
+            return self._codes[place]
+        if not self.overflowed:
+            self.overflowed = True
+            self._append(Pair("", OVERFLOW.decode(), OVERFLOW.decode()))
+        return np.where(known, self._codes[place], len(self.pairs) - 1).astype(np.int32)
+
+    def _learn(self, key: int) -> None:
+        mask = (1 << _WIDTH) - 1
+        names = self._book.comp_ids.texts
+        begin = self._book.begins.texts[key >> 2 * _WIDTH].decode()
+        sender, target = names[key >> _WIDTH & mask].decode(), names[key & mask].decode()
+        self._append(Pair(begin, sender, target))
+
+    def _append(self, pair: Pair) -> None:
+        self.pairs.append(pair)
+        self._seen.append(Seen())
+        if len(self._lags) < _LAGGED_MAX:
+            self._lags.append([])
+
+    def _note_lags(self, block: Block, codes: npt.NDArray[np.int32]) -> None:
+        wanted = [
+            code for code, parts in enumerate(self._lags) if sum(map(len, parts)) < _LAGS_MAX
+        ]
+        if not wanted:
+            return
+        time, sending = block.dense["time"], block.dense["sending_time"]
+        good = (time != MISSING) & (sending != MISSING)
+        if not good.any():
+            return
+        lags, codes = (time - sending)[good], codes[good]
+        for code in wanted:
+            if len(chosen := lags[codes == code]):
+                self._lags[code].append(chosen[:_LAGS_MAX])
