@@ -47,7 +47,7 @@ class Kind(StrEnum):
     REWOUND = "REWOUND"
     # The receiver went on without begin..end. "asked_above": it asks from a higher number on.
     # "next_expected": its NextExpectedMsgSeqNum(789) is higher. "not_asked": a later connection
-    # came and went and it never asked. `row` shows it; what comes after all is an event again.
+    # came and went and it never asked. "unknown": it once asked for them, and may have them. `row` shows it; what comes after all is an event again.
     LOST = "LOST"
     CLOSED = "CLOSED"  # nothing of `gap` is missing any more; begin..end at its widest
     # `gap` ended otherwise. "disconnect": with its connection; what is still missing is a new
@@ -67,6 +67,7 @@ class Kind(StrEnum):
     # arrived (only where its own receiver kept the log). "not_missing": as "below", and nothing
     # in it is missing. "invalid": BeginSeqNo(7) is 0, missing or above the end. "not_sent":
     # beyond the last number sent. "unknown": the log begins too late to tell.
+    # "next_expected": no ResendRequest, a Logon's NextExpectedMsgSeqNum(789) asks.
     ASKED = "ASKED"
     # `request` was answered to its end: `row` completed it. begin..end is what was asked,
     # `count` messages replayed in it, `live` new messages came in between.

@@ -1,0 +1,327 @@
+"""The numbers of each direction as few items: runs, and messages that need a look of their own.
+
+A direction is a session and a sender. A run is a chain of messages of one direction in which
+each number is the one before plus 1 and nothing else is remarkable; it is one item, however
+long. All else is an item a message. A healthy log of millions of rows has a few thousand.
+
+`Items` are the summary of a stretch of rows: `joined(a, b)` of two stretches is what the whole
+gives, in any grouping, so that files, blocks and partitions may be summarised apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fixlab.frames import MISSING
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+# Rows looked at together: what is computed of them stays in the cache.
+BLOCK_ROWS = 1 << 16
+# Types that are items of their own. Heartbeat and TestRequest are, when they have an id.
+_REMARKABLE = ("A", "2", "4", "5")
+# Types at which runs of the other direction end, so that what was known then is known.
+_CUTS = ("A", "2", "5")
+PLAIN, DUP, SPECIAL = 0, 1, 2
+_WINDOW = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What the machine looks at, one array a column; categories as codes and texts."""
+
+    stream: npt.NDArray[Any]  # code of the direction; the fewest bytes that hold it
+    streams: list[tuple[str, str]]  # session, sender
+    number: Ints
+    time: Ints
+    msg_type: npt.NDArray[Any]
+    msg_types: list[str]
+    remarkable: Bools  # by code of the type
+    poss_dup: Bools
+    valid: Bools | None  # None: all are
+    test_req_id: npt.NDArray[Any] | None  # None: there is none
+    no_id: int  # the code of no TestReqID(112)
+    frame: Any  # the columns that only special rows need
+
+    def __len__(self) -> int:
+        return len(self.stream)
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """One entry an item, ordered by its first row. `first` and `last` are its numbers."""
+
+    stream: Ints
+    kind: Ints  # PLAIN, DUP or SPECIAL
+    row: Ints
+    last_row: Ints
+    first: Ints
+    last: Ints
+    cut: Bools  # it is a message at which the other direction's runs end
+
+    def __len__(self) -> int:
+        return len(self.stream)
+
+
+def columns_of(frame: pd.DataFrame) -> Columns:
+    """The columns of a `messages` frame."""
+    sessions, senders = frame["session"].cat, frame["sender"].cat
+    names = [(str(a), str(b)) for a in sessions.categories for b in senders.categories]
+    stream, used = _stream(sessions.codes, senders.codes, len(senders.categories), len(names))
+    types = frame["msg_type"].cat
+    msg_types = [str(name) for name in types.categories]
+    ids = frame["test_req_id"].cat
+    id_texts = [str(name) for name in ids.categories]
+    no_id = id_texts.index("") if "" in id_texts else -1
+    valid = frame["valid"].to_numpy(np.bool_)
+    return Columns(
+        stream=stream,
+        streams=[names[i] for i in used],
+        number=_numbers(frame["msg_seq_num"]),
+        time=frame["time"].to_numpy("datetime64[ns]").view(np.int64),
+        msg_type=np.asarray(types.codes),
+        msg_types=msg_types,
+        remarkable=np.array([*(name in _REMARKABLE for name in msg_types), True], np.bool_),
+        poss_dup=frame["poss_dup"].to_numpy(np.bool_),
+        valid=None if bool(valid.all()) else valid,
+        test_req_id=None if len(id_texts) - (no_id >= 0) == 0 else np.asarray(ids.codes),
+        no_id=no_id,
+        frame=frame,
+    )
+
+
+def _numbers(column: Any) -> Ints:
+    """Numbers of messages, `MISSING` for NA; not copied where none is missing."""
+    array = column.array
+    if not array.isna().any():
+        plain: Ints = np.asarray(array.to_numpy(dtype=np.int64, copy=False))
+        return plain
+    return np.asarray(column.to_numpy(np.int64, na_value=MISSING))
+
+
+def _stream(
+    session: Any, sender: Any, width: int, size: int
+) -> tuple[npt.NDArray[Any], Sequence[int]]:
+    """A code of session and sender for each row, and what the codes stand for."""
+    session, sender = np.asarray(session), np.asarray(sender)
+    if size <= 1 << 16:
+        dtype = np.uint8 if size <= 1 << 8 else np.uint16
+        code = session.astype(dtype)
+        code *= dtype(width if width < size else 1)
+        code += sender.astype(dtype)
+        return code, range(size)
+    key = session.astype(np.int64) * width + sender
+    used, place = np.unique(key, return_inverse=True)
+    return place.astype(np.uint16 if len(used) <= 1 << 16 else np.int32), used.tolist()
+
+
+def items_of(columns: Columns) -> Items:
+    """The items of all rows of the frame."""
+    parts = [_block(columns, at) for at in range(0, len(columns), BLOCK_ROWS)]
+    if not parts:
+        return _items([np.empty(0, np.int64)] * 6, columns)
+    gathered = [np.concatenate([part[i] for part in parts]) for i in range(6)]
+    return _cut(_coalesced(_items(gathered, columns), columns), columns)
+
+
+def shifted(items: Items, rows: int) -> Items:
+    """The items of a stretch that `rows` rows stand before."""
+    return Items(
+        items.stream,
+        items.kind,
+        items.row + rows,
+        items.last_row + rows,
+        items.first,
+        items.last,
+        items.cut,
+    )
+
+
+def _items(parts: Sequence[Ints], columns: Columns) -> Items:
+    stream, kind, row, last_row, first, last = parts
+    cuts = np.array([name in _CUTS for name in columns.msg_types] + [False], np.bool_)
+    cut = kind == SPECIAL
+    cut[cut] = cuts[columns.msg_type[row[cut]]]
+    return Items(stream, kind, row, last_row, first, last, cut)
+
+
+def _block(columns: Columns, start: int) -> tuple[Ints, ...]:
+    """The items of one block of rows, ordered by stream, then row."""
+    here = slice(start, min(start + BLOCK_ROWS, len(columns)))
+    stream, number = columns.stream[here], columns.number[here]
+    special = columns.remarkable[columns.msg_type[here]]
+    if columns.valid is not None:
+        special |= ~columns.valid[here]
+        special |= number == MISSING
+    if columns.test_req_id is not None:
+        special |= columns.test_req_id[here] != columns.no_id
+    kind = np.maximum(special.view(np.uint8) << 1, columns.poss_dup[here].view(np.uint8))
+    order: Any = None
+    changes = stream[1:] != stream[:-1]
+    if np.count_nonzero(changes) > len(stream) >> 5:
+        order = np.argsort(stream, kind="stable")
+        stream, number, kind = stream[order], number[order], kind[order]
+        changes = stream[1:] != stream[:-1]
+    starts = np.empty(len(stream), np.bool_)
+    starts[:1] = True
+    after = starts[1:]
+    np.not_equal(number[1:] - number[:-1], 1, out=after)
+    after |= changes
+    after |= kind[1:] != kind[:-1]
+    after |= kind[1:] == SPECIAL
+    begin = np.flatnonzero(starts)
+    end = np.append(begin[1:], len(stream)) - 1
+    rows, last_rows = (begin, end) if order is None else (order[begin], order[end])
+    return (
+        stream[begin].astype(np.int64),
+        kind[begin].astype(np.int64),
+        rows + start,
+        last_rows + start,
+        number[begin],
+        number[end],
+    )
+
+
+def _coalesced(items: Items, columns: Columns) -> Items:
+    """Runs that one block ended and the next went on with, as one; ordered by row."""
+    order = np.lexsort((items.row, items.stream))
+    stream, kind = items.stream[order], items.kind[order]
+    row, last_row = items.row[order], items.last_row[order]
+    first, last = items.first[order], items.last[order]
+    joins = np.zeros(len(order), np.bool_)
+    joins[1:] = (
+        (stream[1:] == stream[:-1])
+        & (kind[1:] == kind[:-1])
+        & (kind[1:] != SPECIAL)
+        & (first[1:] - last[:-1] == 1)
+    )
+    begin = np.flatnonzero(~joins)
+    end = np.append(begin[1:], len(order))[: len(begin)] - 1
+    merged = Items(
+        stream[begin],
+        kind[begin],
+        row[begin],
+        last_row[end],
+        first[begin],
+        last[end],
+        items.cut[order][begin],
+    )
+    return _taken(merged, np.argsort(merged.row, kind="stable"))
+
+
+def _taken(items: Items, at: Any) -> Items:
+    return Items(
+        *(getattr(items, name)[at] for name in ("stream", "kind", "row", "last_row")),
+        *(getattr(items, name)[at] for name in ("first", "last", "cut")),
+    )
+
+
+def opposites(streams: Sequence[tuple[str, str]]) -> list[int]:
+    """For each stream the one the other way in its session; -1 when the log has none."""
+    of_session: dict[str, list[int]] = {}
+    for code, (session, _) in enumerate(streams):
+        of_session.setdefault(session, []).append(code)
+    return [
+        next((one for one in of_session[session] if one != code), -1)
+        for code, (session, _) in enumerate(streams)
+    ]
+
+
+def _cut(items: Items, columns: Columns) -> Items:
+    """Runs in two where a Logon, Logout or ResendRequest of the other side falls into them."""
+    if not items.cut.any():
+        return items
+    session = _sessions(columns.streams)
+    # A run goes with the last cut before its end; all cuts inside it are found in turn.
+    of_session = session[items.stream]
+    cuts = np.flatnonzero(items.cut)
+    width = int(items.last_row.max()) + 1
+    keys = np.sort(of_session[cuts] * width + items.row[cuts])
+    low = np.searchsorted(keys, of_session * width + items.row, "right")
+    high = np.searchsorted(keys, of_session * width + items.last_row, "left")
+    runs = np.flatnonzero((high > low) & (items.kind != SPECIAL))
+    if not len(runs):
+        return items
+    count = (high - low)[runs]
+    run = np.repeat(runs, count)
+    at = np.arange(len(run)) - np.repeat(np.cumsum(count) - count, count) + low[run]
+    cut_row = keys[at] - of_session[run] * width
+    before, after = _neighbours(columns, cut_row, items.stream[run], items, run)
+    return _pieces(items, runs, run, before, after, columns)
+
+
+def _sessions(streams: Sequence[tuple[str, str]]) -> Ints:
+    names = {name: code for code, name in enumerate(dict.fromkeys(s for s, _ in streams))}
+    return np.array([names[session] for session, _ in streams], np.int64)
+
+
+def _neighbours(
+    columns: Columns, cut: Ints, stream: Ints, items: Items, run: Ints
+) -> tuple[Ints, Ints]:
+    """The rows of each stream right before and right behind its cut, both within its run."""
+    return (
+        _nearest(columns, cut, stream, items.row[run], -1),
+        _nearest(columns, cut, stream, items.last_row[run], 1),
+    )
+
+
+def _nearest(columns: Columns, cut: Ints, stream: Ints, limit: Ints, step: int) -> Ints:
+    """The nearest row of the stream on one side of the cut; there is one up to `limit`."""
+    found = np.full(len(cut), -1, np.int64)
+    todo, width, offset = np.arange(len(cut)), _WINDOW, 1
+    while len(todo):
+        for part in np.array_split(todo, max(1, len(todo) * width // (1 << 22))):
+            rows = cut[part][:, None] + step * (offset + np.arange(width))[None, :]
+            bound = limit[part][:, None]
+            rows = np.maximum(rows, bound) if step < 0 else np.minimum(rows, bound)
+            match = columns.stream[rows] == stream[part][:, None]
+            place = match.argmax(axis=1)
+            hit = match[np.arange(len(part)), place]
+            found[part[hit]] = rows[hit, place[hit]]
+        todo = todo[found[todo] < 0]
+        offset += width
+        width = min(width * 2, 1 << 14)
+    return found
+
+
+def _pieces(
+    items: Items, runs: Ints, run: Ints, before: Ints, after: Ints, columns: Columns
+) -> Items:
+    """`items` with the runs replaced by their pieces between the cuts."""
+    whole = np.ones(len(items), np.bool_)
+    whole[runs] = False
+    # Two cuts with no message of the run between them make one.
+    keep = np.ones(len(run), np.bool_)
+    keep[1:] = (run[1:] != run[:-1]) | (after[1:] != after[:-1])
+    run, before, after = run[keep], before[keep], after[keep]
+    firsts = np.concatenate([items.row[runs], after])
+    lasts = np.concatenate([items.last_row[runs], before])
+    owner_first, owner_last = np.concatenate([runs, run]), np.concatenate([runs, run])
+    order_first = np.lexsort((firsts, owner_first))
+    order_last = np.lexsort((lasts, owner_last))
+    row, last_row = firsts[order_first], lasts[order_last]
+    owner = owner_first[order_first]
+    pieces = Items(
+        items.stream[owner],
+        items.kind[owner],
+        row,
+        last_row,
+        columns.number[row],
+        columns.number[last_row],
+        items.cut[owner],
+    )
+    rest = _taken(items, whole)
+    both = Items(
+        *(
+            np.concatenate([getattr(rest, name), getattr(pieces, name)])
+            for name in ("stream", "kind", "row", "last_row", "first", "last", "cut")
+        )
+    )
+    return _taken(both, np.argsort(both.row, kind="stable"))
