@@ -21,11 +21,8 @@ NAMES = {
     "FollowedLog": "fixlab.logs.read",
     "Initiator": "fixlab.net.initiator",
     "Journal": "fixlab.journal",
-<<<<<<< HEAD
     "LinkFaults": "fixlab.faults",
-=======
     "Log": "fixlab.logs.read",
->>>>>>> logs
     "Loopback": "fixlab.sim.loopback",
     "MemoryStore": "fixlab.stores.memory",
     "Message": "fixlab.wire.message",
