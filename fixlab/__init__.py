@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fixlab import conformance, panels, plots, sim, stores
-    from fixlab.analysis import gaps
+    from fixlab.analysis import gaps, reconcile, replay
     from fixlab.dictionary import Dictionary, explain
     from fixlab.errors import FixLabError
     from fixlab.faults import Faults, LinkFaults, PeerFaults, StoreFaults
@@ -70,6 +70,8 @@ __all__ = [
     "panels",
     "plots",
     "read_log",
+    "reconcile",
+    "replay",
     "sim",
     "stores",
     "sweep",
@@ -107,6 +109,8 @@ _HOMES = {
     "explain": "dictionary",
     "gaps": "analysis",
     "read_log": "logs.read",
+    "reconcile": "analysis",
+    "replay": "analysis",
     "sweep": "sim.sweeping",
 }
 

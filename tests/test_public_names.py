@@ -43,6 +43,8 @@ NAMES = {
     "explain": "fixlab.dictionary",
     "gaps": "fixlab.analysis",
     "read_log": "fixlab.logs.read",
+    "reconcile": "fixlab.analysis",
+    "replay": "fixlab.analysis",
     "sweep": "fixlab.sim.sweeping",
 }
 PACKAGES = ("conformance", "panels", "plots", "sim", "stores")
