@@ -1,49 +1,174 @@
-"""Logs written down as people read them, one message a line, and read by `read_log`."""
+"""Logs for tests: what two simulated ends wrote and read, or a script, in three styles."""
 
 from __future__ import annotations
 
-import tempfile
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import pandas as pd
-
-from fixlab.logs.read import read_log
-from fixlab.times import format_utc
+from fixlab.logs.read import Log, read_log
+from fixlab.sim import Loopback
+from fixlab.sim.endpoint import Endpoint
+from fixlab.times import NANOSECONDS, format_utc, parse_start
 from fixlab.wire.message import encode
 
-T0 = 1_767_603_600_000_000_000  # 2026-01-05 09:00:00 UTC
-MS = 1_000_000
-ENDS = {"A": ("US", "THEM"), "B": ("THEM", "US")}
+T0 = parse_start("2026-01-05T09:00:00")
+STYLES = ("quickfix", "prefixed", "raw")
+_WHOLE = re.compile(rb"8=FIX.*?\x0110=[^\x01]*\x01", re.DOTALL)
 
 
-def log_of(text: str, *, ours: str = "US", step_ms: int = 10) -> pd.DataFrame:
-    """`messages` frame of lines such as `A 35=D 34=4 43=Y`: A is sent by US, B by THEM.
+class Line(NamedTuple):
+    """One logged message."""
 
-    Each is `step_ms` after the one before; `+5000` as a word puts more ms in between, and
-    `!` makes the checksum wrong.
+    time: int
+    out: bool
+    data: bytes
+
+
+Logs = dict[str, list[Line]]  # CompID of who kept it -> its lines
+
+
+def write(lines: Iterable[Line], style: str, *, ours: str = "BUY", theirs: str = "SELL") -> str:
+    """The text of a log; raw has no line ends, no times and no direction."""
+    parts = []
+    for line in lines:
+        data = line.data.decode("latin-1")
+        if style == "quickfix":
+            stamp = _stamp(line.time)
+            parts.append(f"{stamp} : {data}\n")
+        elif style == "prefixed":
+            day, clock = _stamp(line.time).split("-")
+            day = f"{day[:4]}-{day[4:6]}-{day[6:]}"
+            way = "OUT" if line.out else "IN"
+            shown = data.replace("\x01", "|")
+            parts.append(f"{day} {clock} INFO [{ours}->{theirs}] {way} {shown}\n")
+        else:
+            parts.append(data)
+    return "".join(parts)
+
+
+def read(folder: Path, lines: Iterable[Line], style: str, *, ours: str = "BUY") -> Log:
+    """The log of one side, written in a style and read again."""
+    theirs = "SELL" if ours == "BUY" else "BUY"
+    path = folder / f"FIX.4.4-{ours}-{theirs}.messages.current.log"
+    if style == "raw":
+        path = folder / "capture.fix"
+    path.write_bytes(write(lines, style, ours=ours, theirs=theirs).encode("latin-1"))
+    return read_log(path)
+
+
+def _stamp(time: int) -> str:
+    return format_utc(time, 3).decode()
+
+
+# Simulations -------------------------------------------------------------------------------
+
+
+class _Side:
+    """What one end wrote and read, message by message."""
+
+    def __init__(self, now: Callable[[], int], lines: list[Line]) -> None:
+        self._now, self._lines = now, lines
+        self._waiting: dict[bool, bytes] = {True: b"", False: b""}
+
+    def add(self, data: bytes, *, out: bool) -> None:
+        data = self._waiting[out] + data
+        at = 0
+        for found in _WHOLE.finditer(data):
+            between = data[at : found.start()]
+            if between:
+                self._lines.append(Line(self._now(), out, between))
+            self._lines.append(Line(self._now(), out, found[0]))
+            at = found.end()
+        self._waiting[out] = data[at:]
+
+    def flush(self) -> None:
+        for out, rest in self._waiting.items():
+            if rest:
+                self._lines.append(Line(self._now(), out, rest))
+
+
+class Recorder:
+    """Notes what both ends of a `Loopback` write and read."""
+
+    def __init__(self, lab: Loopback) -> None:
+        self.logs: Logs = {}
+        self._sides = []
+        for end in (lab.initiator, lab.acceptor):
+            lines: list[Line] = []
+            self.logs[end.session.config.sender_comp_id] = lines
+            side = _Side(lab.clock.now, lines)
+            self._sides.append(side)
+            _tap(end, side)
+
+    def finish(self) -> Logs:
+        for side in self._sides:
+            side.flush()
+        return self.logs
+
+
+def _tap(end: Endpoint, side: _Side) -> None:
+    outgoing, arrive = end.loss.outgoing, end._arrive
+
+    def sent(data: bytes) -> bytes:
+        wire = outgoing(data)
+        side.add(wire, out=True)
+        return wire
+
+    def came(data: bytes | None, now: int) -> None:
+        if data is not None:
+            side.add(data, out=False)
+        arrive(data, now)
+
+    end.loss.outgoing = sent  # type: ignore[method-assign]
+    end._arrive = came  # type: ignore[method-assign]
+
+
+# Scripts -----------------------------------------------------------------------------------
+
+
+def script(text: str, *, begin_string: str = "FIX.4.4", start: int = T0) -> Logs:
+    """Logs of both sides from lines such as `1.5 > D 2 dup 11=A`.
+
+    A line has seconds since `start`, who sends (`>` BUY, `<` SELL), MsgType(35),
+    MsgSeqNum(34), then fields. `lost` is in its sender's log only; `dup` adds 43=Y and 122;
+    `52=+9` moves SendingTime(52) by so many seconds; `sum`, `length` spoil CheckSum(10) and
+    BodyLength(9). An order gets a ClOrdID(11) made of its number.
     """
-    lines, now = [], T0
-    for line in filter(None, (line.strip() for line in text.splitlines())):
-        who, *words = line.split()
-        now += step_ms * MS
-        sender, target = ENDS[who]
-        fields = []
-        bad = False
-        for word in words:
-            if word.startswith("+"):
-                now += int(word[1:]) * MS
-            elif word == "!":
-                bad = True
-            else:
-                fields.append(word.replace("~", " ").encode())
-        kind = next(f for f in fields if f.startswith(b"35="))
-        rest = [f for f in fields if f is not kind]
-        head = [b"49=" + sender.encode(), b"56=" + target.encode(), b"52=" + format_utc(now, 3)]
-        wire = encode(b"FIX.4.4", b"".join(f + b"\x01" for f in [kind, *head, *rest]))
-        if bad:
-            wire = wire[:-4] + (b"001\x01" if wire[-4:-1] != b"001" else b"002\x01")
-        lines.append(format_utc(now, 9) + b" : " + wire + b"\n")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "messages.log")
-        path.write_bytes(b"".join(lines))
-        return read_log(path, ours=ours).frame
+    logs: Logs = {"BUY": [], "SELL": []}
+    for row in filter(None, (part.strip() for part in text.splitlines())):
+        when, way, msg_type, number, *words = row.split()
+        time = start + round(float(when) * NANOSECONDS)
+        data = _message(begin_string, way, msg_type, number, words, time)
+        sender, receiver = ("BUY", "SELL") if way == ">" else ("SELL", "BUY")
+        logs[sender].append(Line(time, True, data))
+        if "lost" not in words:
+            logs[receiver].append(Line(time, False, data))
+    return logs
+
+
+def _message(
+    begin_string: str, way: str, msg_type: str, number: str, words: Sequence[str], time: int
+) -> bytes:
+    ours, theirs = ("BUY", "SELL") if way == ">" else ("SELL", "BUY")
+    pairs = [word.split("=", 1) for word in words if "=" in word]
+    given = {int(tag): value.replace("_", " ") for tag, value in pairs}
+    shift = given.pop(52, "+0")
+    sending = time + round(float(shift) * NANOSECONDS)
+    fields: list[tuple[int, Any]] = [(35, msg_type), (49, ours), (56, theirs), (34, number)]
+    if "dup" in words:
+        fields += [(43, "Y"), (122, _stamp(time - NANOSECONDS))]
+    fields.append((52, _stamp(sending)))
+    if msg_type == "D" and 11 not in given:
+        fields.append((11, f"ORD-{number}"))
+    if msg_type == "A" and 108 not in given:
+        fields += [(98, "0"), (108, "30")]
+    fields += [(tag, value) for tag, value in given.items() if tag != 43 or "dup" not in words]
+    content = "".join(f"{tag}={value}\x01" for tag, value in fields)
+    data = encode(begin_string.encode(), content.encode())
+    if "sum" in words:
+        data = data[:-4] + b"%03d\x01" % ((int(data[-4:-1]) + 7) % 256)
+    if "length" in words:
+        data = re.sub(rb"\x019=(\d+)", lambda m: b"\x019=%d" % (int(m[1]) + 3), data, count=1)
+    return data
