@@ -1097,13 +1097,95 @@ RECONCILIATION = Schema(
     ),
 )
 
+# What a finding says, whatever found it.
+FINDING_COLUMNS = (
+    *("code", "severity", "confidence", "rule", "side", "by", "session", "time"),
+    *("msg_seq_num", "begin_seq_no", "end_seq_no", "caused_by"),
+    *("summary", "expected", "advice"),
+)
+DEVIATIONS = ("missing", "late", "different", "unexpected", "number", "went_on")
+
+REPLAY = Schema(
+    name="replay",
+    title="one row for each step in which an engine did otherwise than its rule demands",
+    columns=(
+        Column(name="code", dtype="category", meaning="REPLAY_ and the kind"),
+        Column(
+            name="severity",
+            dtype="category",
+            meaning="fault: a MUST of the texts was broken; else risk",
+            categories=("fault", "risk", "info"),
+        ),
+        Column(
+            name="confidence",
+            dtype="category",
+            meaning="medium when it rests on numbers read off a log that begins in the middle",
+            categories=("low", "medium", "high"),
+        ),
+        Column(name="rule", dtype="category", meaning="rule that demanded otherwise"),
+        Column(name="side", dtype="category", meaning="CompID of the engine that was played"),
+        Column(name="by", dtype="category", meaning="CompID whose message shows it"),
+        Column(name="session", dtype="category", meaning="as in `messages`"),
+        Column(name="time", dtype=TIME, unit="UTC", meaning="when it was noticed"),
+        Column(
+            name="msg_seq_num",
+            dtype="Int64",
+            missing="NA when a message is missing",
+            meaning="MsgSeqNum(34) of the engine's message",
+        ),
+        Column(
+            name="begin_seq_no",
+            dtype="Int64",
+            missing="NA without a range",
+            meaning="first number concerned",
+        ),
+        Column(
+            name="end_seq_no",
+            dtype="Int64",
+            missing="NA without a range",
+            meaning="last number concerned; 0 is open",
+        ),
+        Column(
+            name="caused_by",
+            dtype="Int64",
+            missing="always NA: each is told once",
+            meaning="row of the finding it follows from",
+        ),
+        Column(name="summary", dtype="str", meaning="what the engine did, or did not"),
+        Column(
+            name="expected",
+            dtype="str",
+            missing='"" when nothing was called for',
+            meaning="what fixlab would have sent",
+        ),
+        Column(name="advice", dtype="str", meaning="what the rule asks for"),
+        Column(
+            name="kind",
+            dtype="category",
+            meaning="how it departs",
+            categories=DEVIATIONS,
+        ),
+        Column(
+            name="row",
+            dtype="int64",
+            meaning="row of the log that shows it: the engine's, or what called for one",
+        ),
+        Column(
+            name="cause_row",
+            dtype="Int64",
+            missing="NA when time alone called for it, or nothing did",
+            meaning="row of the message that called for it",
+        ),
+    ),
+)
+
 SCHEMAS = {
     schema.name: schema
     for schema in (
         *(TRANSITIONS, MESSAGES, LOG_FILES, LOG_SESSIONS, GAPS, FLIGHTS, FATES, RUNS),
         *(STORES, STORED, STORE_PROBLEMS, STORE_EDIT),
         *(REPORT, DIFFERENCES),
-        RECONCILIATION,
+        *(RECONCILIATION, REPLAY),
     )
 }
 

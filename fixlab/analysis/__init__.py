@@ -1,6 +1,8 @@
-"""What happened, read from frames: one row a gap, one row a message on the wire."""
+"""What happened, read from frames and logs: gaps, flights, replays, two logs side by side."""
 
 from fixlab.analysis._flights import flights
 from fixlab.analysis._gaps import gaps
+from fixlab.analysis._reconcile import reconcile
+from fixlab.analysis._replay import replay
 
-__all__ = ["flights", "gaps"]
+__all__ = ["flights", "gaps", "reconcile", "replay"]

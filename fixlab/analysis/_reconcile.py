@@ -109,7 +109,7 @@ class Reconciliation:
         """
         if row not in self.table.index:
             raise ConfigError(f"expected a row of the table, found {row}")
-        found: dict[str, Any] = self.table.loc[row].to_dict()
+        found: dict[Any, Any] = self.table.loc[row].to_dict()
         first, second = self._logs
         if first is None or second is None:
             raise ConfigError("differences() needs both logs as read_log gives them")

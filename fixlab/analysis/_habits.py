@@ -1,0 +1,88 @@
+"""What a log tells of the engine that wrote it: its settings, its role, its first numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from fixlab.analysis._acts import Act
+from fixlab.wire.tags import HEARTBEAT, LOGON, RESEND_REQUEST, SEQUENCE_RESET
+
+_LOOK_AHEAD = 50  # messages behind a Logon in which a first ResendRequest tells a number
+_AGES = 1e6  # seconds: a limit that the log does not tell is none
+
+
+class Line(NamedTuple):
+    """A message of one session, as one side saw it."""
+
+    row: int
+    time: int
+    out: bool
+    act: Act
+    heart_bt_int: int | None
+
+
+def is_initiator(lines: Sequence[Line]) -> bool:
+    """Whether this side begins connections: it sent the first Logon of a pair."""
+    first = next((one for one in lines if one.act.msg_type == LOGON), None)
+    return first is None or first.out
+
+
+def settings_of(lines: Sequence[Line]) -> dict[str, Any]:
+    """Settings by which this side visibly works; waits that no log shows have no end."""
+    out = [one for one in lines if one.out]
+    logons = [one for one in lines if one.act.msg_type == LOGON]
+    beat = next((one.heart_bt_int for one in logons if one.heart_bt_int is not None), 0)
+    own = [one.act for one in out if one.act.msg_type == LOGON]
+    requests = [one.act for one in out if one.act.msg_type == RESEND_REQUEST]
+    exact = bool(requests) and all(act.end not in (0, 999_999) for act in requests)
+    return {
+        "heartbeat_seconds": beat,
+        "next_expected": any(act.next_expected is not None for act in own),
+        "resend_range": "exact" if exact else "open",
+        "resend_chunk_max": _chunk(requests),
+        "logon_timeout_seconds": _AGES,
+        "logout_timeout_seconds": _AGES,
+        "disconnect_wait_seconds": _AGES,
+        # A log that leaves Heartbeats out tells nothing of silence.
+        "check_silence": any(one.act.msg_type == HEARTBEAT for one in lines),
+    }
+
+
+def _chunk(requests: Sequence[Act]) -> int | None:
+    """How much one request asks for, when one goes on where another one ended."""
+    for one, following in pairwise(requests):
+        if one.begin and one.end and following.begin == one.end + 1:
+            return one.end - one.begin + 1
+    return None
+
+
+def first_numbers(lines: Sequence[Line]) -> tuple[int, int]:
+    """NextNumIn and NextNumOut when the log begins, as far as it tells."""
+    return _first(lines, out=False), _first(lines, out=True)
+
+
+def _first(lines: Sequence[Line], *, out: bool) -> int:
+    for at, line in enumerate(lines):
+        act = line.act
+        if line.out != out or act.number is None or act.poss_dup:
+            continue
+        if act.msg_type == SEQUENCE_RESET:
+            continue
+        first = 1 if act.reset else act.number
+        if not out and not act.reset:
+            # It may be early itself: then it is asked for what stands before it.
+            asked = _asked(lines[at + 1 : at + 1 + _LOOK_AHEAD])
+            first = min(first, asked or first)
+        return max(first, 1)
+    return 1
+
+
+def _asked(lines: Sequence[Line]) -> int | None:
+    for line in lines:
+        if line.act.msg_type == LOGON and not line.out:
+            return None
+        if line.out and line.act.msg_type == RESEND_REQUEST:
+            return line.act.begin
+    return None
