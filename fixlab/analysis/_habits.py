@@ -60,6 +60,9 @@ def _chunk(requests: Sequence[Act]) -> int | None:
 
 def first_numbers(lines: Sequence[Line]) -> tuple[int, int]:
     """NextNumIn and NextNumOut when the log begins, as far as it tells."""
+    own = lines[0].act
+    if lines[0].out and own.msg_type == LOGON and own.next_expected and not own.reset:
+        return own.next_expected, _first(lines, out=True)  # LGN-21: it says so itself
     return _first(lines, out=False), _first(lines, out=True)
 
 

@@ -47,6 +47,7 @@ KINDS = {
 _TICKS_MAX = 1_000  # timers between two rows: a longer silence counts as one
 _BATCHES_MAX = 1_000_000  # of one replay
 _TURNS_MAX = 6  # messages back and forth until two sessions are up
+_AHEAD_MAX = 1_000_000  # numbers of one gap
 _LOOK_AHEAD = 50  # rows in which a Logon is answered
 _QUIET = 2.0  # heartbeat intervals: after such a silence a Logon begins a connection
 _LEFT = (_K.SENT, _K.RESENT, _K.FILL_SENT)
@@ -97,7 +98,15 @@ class _Store(MemoryStore):
 class Rehearsal:
     """One side of one session, played from its first line to its last."""
 
-    def __init__(self, config: SessionConfig, lines: Sequence[Line], tolerance: int) -> None:
+    def __init__(
+        self,
+        config: SessionConfig,
+        lines: Sequence[Line],
+        tolerance: int,
+        *,
+        keeps_log: bool = True,  # what came is what the log shows, for it is this side's own
+    ) -> None:
+        self._keeps_log = keeps_log
         self.config, self._lines, self._tolerance = config, lines, tolerance
         self.role = Role.INITIATOR if is_initiator(lines) else Role.ACCEPTOR
         next_in, self._out_next = first_numbers(lines)
@@ -110,7 +119,6 @@ class Rehearsal:
         self._line = lines[0]
         self._now = self._last = lines[0].time
         self._high_in = next_in - 1
-        self._early: bytes | None = None  # the last message with a number above the expected
         self._other_next: int | None = None  # where the engine may go on after a number again
         self._quiet_rule = ""  # a timer that was missed since the engine last spoke
         self._ended: tuple[int, str, bool] | None = None  # when, rule, clean
@@ -159,7 +167,7 @@ class Rehearsal:
             return False
         if line.out != (self.role is Role.INITIATOR):
             return False
-        if act.reset and self.session.state is _S.ACTIVE:
+        if act.reset and self.session.state in (_S.ACTIVE, _S.RESET_SENT):
             interval = times.seconds(self.config.heartbeat_seconds * _QUIET)
             return bool(interval) and line.time - self._last > interval
         return True
@@ -175,7 +183,7 @@ class Rehearsal:
             self._out_next = self._store.peek_out()
         self._store.commit()
         self.session = Session(self.config, self.role, self._store)
-        self._ended, self._other_next, self._early = None, None, None
+        self._ended, self._other_next = None, None
 
     def _judge_left(self, last: int) -> None:
         """Deviations out of what is overdue when nothing more comes."""
@@ -187,7 +195,10 @@ class Rehearsal:
             self._note_unanswered()
 
     def _join(self, next_in: int) -> None:
-        """Make a session that is up, with these numbers: it logs on to a stand-in first."""
+        """Make a session that is up, with these numbers: it logs on to a stand-in first.
+
+        What came already above `next_in` is known to it as a gap that was asked for.
+        """
         kept = dict(self._store.sent(self._out_next - 1, self._out_next - 1))
         next_out = max(self._out_next - 1, 1)
         next_in = max(next_in - 1, 1)
@@ -211,6 +222,12 @@ class Rehearsal:
                 peer.receive(ours, self._now).data,
             )
         assert self.session.state is _S.ACTIVE, "two fresh sessions can log on"
+        ahead = self._high_in - self.session.next_in
+        if 0 < ahead <= _AHEAD_MAX:
+            peer.skip(ahead, self._now)
+            peer._begin_step(self._now)
+            peer._send_new(HEARTBEAT, b"", "HBT-01")
+            self.session.receive(peer._output().data, self._now)
         for number, raw in kept.items():
             self._store.save_sent(number, raw)
         self._ended = None
@@ -300,7 +317,6 @@ class Rehearsal:
             self.session.connected(self._now)
         elif self.session.state is _S.DISCONNECTED and not self._revive():
             return
-        expected = self.session.next_in
         self._absorb(self.session.receive(raw, self._now), self._now, self._line.row)
         for _ in range(_BATCHES_MAX):
             if not self.session.replaying:
@@ -308,8 +324,6 @@ class Rehearsal:
             self._absorb(self.session.tick(self._now), self._now, self._line.row)
         self._store.commit()
         if act.number is not None and act.is_new:
-            if act.number > expected:
-                self._early = raw
             self._high_in = max(self._high_in, act.number)
         if act.reset:
             self._high_in = self.session.next_in - 1
@@ -421,17 +435,10 @@ class Rehearsal:
                 wanted = str(due.act._replace(number=None))
                 self._note("different", due.rule, str(act), wanted, due=due)
                 if act.msg_type == RESEND_REQUEST and act.begin:
-                    self._follow(act.begin)
+                    self._join(act.begin)  # that is what it expects
                 return
         if not opens:
             self._own(act)
-
-    def _follow(self, begin: int) -> None:
-        """The engine asks from another number on: that is what it expects."""
-        self._join(begin)
-        if self._early is not None:
-            self.session.receive(self._early, self._now)
-            self._store.commit()
 
     def _own(self, act: Act) -> None:
         """What the engine does of its own accord: taken over, unless a rule forbids it."""
@@ -472,6 +479,10 @@ class Rehearsal:
 
     def _asked_alone(self, act: Act) -> None:
         if not self._knows_all() or (act.begin or 0) >= self.session.next_in + 1:
+            return
+        if not self._keeps_log and self.session.gap is None and act.begin:
+            # In somebody else's log it stands as sent, and was lost on its way.
+            self._join(act.begin)
             return
         rule = "RRQ-04" if self.session.gap is not None else "RRQ-01"
         why = "asked already" if rule == "RRQ-04" else "nothing is missing"

@@ -170,6 +170,7 @@ class _Played(NamedTuple):
     side: str
     peer: str
     config: SessionConfig
+    keeps_log: bool
     lines: list[Line]
 
 
@@ -209,7 +210,7 @@ class _Source:
                     yield step
 
     def _walk(self, one: _Played) -> Iterator[tuple[Step | None, tuple[Deviation, ...]]]:
-        rehearsal = Rehearsal(one.config, one.lines, self._tolerance)
+        rehearsal = Rehearsal(one.config, one.lines, self._tolerance, keeps_log=one.keeps_log)
         messages = self._log.messages([line.row for line in one.lines])
         for at, message in enumerate(messages):
             line = one.lines[at]
@@ -243,7 +244,7 @@ class _Source:
             raise ConfigError(
                 f"config is of {config.session_id}, expected one of {side} to {peer}"
             )
-        return _Played(found.name, side, peer, config, lines)
+        return _Played(found.name, side, peer, config, side == found.keeper, lines)
 
     def _deduced(
         self, found: _Session, side: str, peer: str, lines: Sequence[Line]
