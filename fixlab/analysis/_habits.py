@@ -60,10 +60,17 @@ def _chunk(requests: Sequence[Act]) -> int | None:
 
 def first_numbers(lines: Sequence[Line]) -> tuple[int, int]:
     """NextNumIn and NextNumOut when the log begins, as far as it tells."""
-    own = lines[0].act
-    if lines[0].out and own.msg_type == LOGON and own.next_expected and not own.reset:
-        return own.next_expected, _first(lines, out=True)  # LGN-21: it says so itself
-    return _first(lines, out=False), _first(lines, out=True)
+    own = next((one.act for one in lines if one.out and one.act.msg_type == LOGON), None)
+    first = _first(lines, out=False)
+    if (
+        own is not None
+        and own.next_expected
+        and not own.reset
+        and lines[0].act.msg_type == LOGON
+    ):
+        # LGN-21: it says so itself; an acceptor has counted the Logon that it answers.
+        first = own.next_expected if lines[0].out else min(first, own.next_expected)
+    return first, _first(lines, out=True)
 
 
 def _first(lines: Sequence[Line], *, out: bool) -> int:

@@ -314,6 +314,7 @@ class Rehearsal:
                 self._store.commit()
                 self.session = Session(self.config, self.role, self._store)
                 self._out_next = 1
+            self._queued(at)
             self.session.connected(self._now)
         elif self.session.state is _S.DISCONNECTED and not self._revive():
             return
@@ -327,6 +328,14 @@ class Rehearsal:
             self._high_in = max(self._high_in, act.number)
         if act.reset:
             self._high_in = self.session.next_in - 1
+        self._align()
+
+    def _queued(self, at: int) -> None:
+        """SCH-07: what was numbered while nobody was connected leaves when it is asked for."""
+        for line in self._lines[at : at + _LOOK_AHEAD]:
+            if line.out and line.act.is_new and line.act.number is not None:
+                self._out_next = max(self._out_next, line.act.number)
+                break
         self._align()
 
     def _begins_anew(self, at: int) -> bool:
@@ -397,7 +406,7 @@ class Rehearsal:
             if opens:
                 self._open(at, act)
             self._new(act, opens=opens)
-            self._count(act, raw, opens=opens)
+            self._count(act, raw)
         if self._owed.owes(act.number) or act.poss_dup or act.gap_fill:
             self._owed_since = self._now
         self.session._sent_at = self._now
@@ -416,6 +425,7 @@ class Rehearsal:
             self._out_next = 1
         if act.reset and self.config.begin_string != "FIX.4.0":
             self.session.reset(self._now)
+        self._queued(at)
         self._absorb(self.session.connected(self._now), self._now, None)
         self._store.commit()
 
@@ -480,6 +490,12 @@ class Rehearsal:
     def _asked_alone(self, act: Act) -> None:
         if not self._knows_all() or (act.begin or 0) >= self.session.next_in + 1:
             return
+        limit = self.session._request_deadline()
+        if limit is not None and limit <= self._now + self._tolerance:
+            # RRQ-06: it is as patient as it should be.
+            self._absorb(self.session.tick(limit), limit, None)
+            self._due = [due for due in self._due if not satisfies(due.act, act)]
+            return
         if not self._keeps_log and self.session.gap is None and act.begin:
             # In somebody else's log it stands as sent, and was lost on its way.
             self._join(act.begin)
@@ -521,16 +537,15 @@ class Rehearsal:
 
     # Numbers and replays ---------------------------------------------------------------------
 
-    def _count(self, act: Act, raw: bytes, *, opens: bool) -> None:
+    def _count(self, act: Act, raw: bytes, *, may_skip: bool = False) -> None:
         number, expected = act.number, self._out_next
         if number is None:
             self._differ("FRM-09", f"{act} without MsgSeqNum(34)", f"MsgSeqNum(34) {expected}")
             return
         if number == self._other_next:
             expected = number
-        # SCH-07: what was numbered while nobody was connected leaves when it is asked for.
-        # And a log that leaves Heartbeats out has holes where they stood.
-        hole = number > expected and (opens or self._hides_beats)
+        # A log that leaves Heartbeats out has holes where they stood.
+        hole = number > expected and (may_skip or self._hides_beats)
         self._other_next = None
         if number > expected and not hole:
             count = number - expected
@@ -556,7 +571,7 @@ class Rehearsal:
             self._owed.resent(number)
         elif number >= self._out_next:
             # RSP-15, SCH-08: numbered while it could not leave, so it leaves as a repeat.
-            self._count(act, raw, opens=number > self._out_next)
+            self._count(act, raw, may_skip=True)
         elif not self._store.has(number):
             self._store.save_sent(number, raw)  # the same, or sent before the log begins
             self._store.commit()
