@@ -32,6 +32,7 @@ from fixlab.wire.tags import (
 
 _INFINITE = (0, 999_999)  # RRQ-01, RRQ-02: an open end
 _DIGITS_MAX = 18
+_AGAIN_MAX = 100  # ranges asked for twice that are remembered
 _ID_MAX = 40  # characters of a TestReqID(112) that are shown
 
 
@@ -165,25 +166,32 @@ class Owed:
     def __init__(self) -> None:
         self.messages: set[int] = set()
         self.fills: list[tuple[int, int]] = []
-        self.rule = ""
+        self._again: list[tuple[int, int]] = []  # asked for while they were owed already
 
     def __bool__(self) -> bool:
         return bool(self.messages or self.fills)
 
-    def add(self, act: Act, rule: str) -> None:
+    def add(self, act: Act) -> None:
         """An act of the answer that the rules demand."""
         assert act.number is not None, "an answer has a number"
+        if self.owes(act.number):
+            self._again.append((act.number, max(act.number, (act.new or 0) - 1)))
+            del self._again[:-_AGAIN_MAX]
         if act.gap_fill:
             assert act.new is not None, "a gap fill has an end"
             self.fills = [*self._without(act.number, act.new - 1), (act.number, act.new - 1)]
         else:
             self.messages.add(act.number)
-        self.rule = rule
 
     def clear(self) -> None:
         """Nothing is owed any more."""
         self.messages.clear()
         self.fills.clear()
+        self._again.clear()
+
+    def asked_again(self, number: int) -> bool:
+        """Whether two requests are about this number, so that it may come twice."""
+        return any(a <= number <= b for a, b in self._again)
 
     @property
     def span(self) -> tuple[int, int] | None:

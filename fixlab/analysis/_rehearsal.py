@@ -48,8 +48,8 @@ _TICKS_MAX = 1_000  # timers between two rows: a longer silence counts as one
 _BATCHES_MAX = 1_000_000  # of one replay
 _TURNS_MAX = 6  # messages back and forth until two sessions are up
 _AHEAD_MAX = 1_000_000  # numbers of one gap
+_HOLE_MAX = 10_000  # rows in which a number that had to wait leaves after all
 _LOOK_AHEAD = 50  # rows in which a Logon is answered
-_QUIET = 2.0  # heartbeat intervals: after such a silence a Logon begins a connection
 _LEFT = (_K.SENT, _K.RESENT, _K.FILL_SENT)
 
 
@@ -116,7 +116,7 @@ class Rehearsal:
         self._owed = Owed()
         self._owed_since, self._owed_row = 0, 0
         self._found: list[Deviation] = []
-        self._line = lines[0]
+        self._line, self._at = lines[0], 0
         self._now = self._last = lines[0].time
         self._high_in = next_in - 1
         self._other_next: int | None = None  # where the engine may go on after a number again
@@ -130,7 +130,7 @@ class Rehearsal:
 
     def take(self, at: int, message: Message) -> tuple[Deviation, ...]:
         """The next line; returns what the engine did otherwise, as far as it shows now."""
-        line = self._lines[at]
+        line, self._at = self._lines[at], at
         self._line, self._now, self._found = line, line.time, []
         opens = self._opens(line)
         if opens:
@@ -168,8 +168,9 @@ class Rehearsal:
         if line.out != (self.role is Role.INITIATOR):
             return False
         if act.reset and self.session.state in (_S.ACTIVE, _S.RESET_SENT):
-            interval = times.seconds(self.config.heartbeat_seconds * _QUIET)
-            return bool(interval) and line.time - self._last > interval
+            # In session, unless the connection had been dead by then for all that shows.
+            limit = self.session.deadline
+            return limit is not None and limit + self._tolerance <= line.time
         return True
 
     def _leave(self) -> None:
@@ -381,7 +382,7 @@ class Rehearsal:
             if row.kind is _K.SENT:
                 self._due.append(_Due(act, row.rule, since, cause_row))
             else:
-                self._owed.add(act, row.rule)
+                self._owed.add(act)
                 self._owed_since, self._owed_row = since, self._line.row
         for event in output.events:
             if isinstance(event, Ended):
@@ -545,7 +546,9 @@ class Rehearsal:
         if number == self._other_next:
             expected = number
         # A log that leaves Heartbeats out has holes where they stood.
-        hole = number > expected and (may_skip or self._hides_beats)
+        hole = number > expected and (
+            may_skip or self._hides_beats or self._leaves_later(expected, number - 1)
+        )
         self._other_next = None
         if number > expected and not hole:
             count = number - expected
@@ -555,9 +558,25 @@ class Rehearsal:
         elif number < expected:
             self._differ("SEQ-01", f"{act}: used before", f"MsgSeqNum(34) {expected}", "number")
             self._other_next = expected
-        self._store.save_sent(number, raw)
-        self._store.commit()
+        self._keep(number, raw)
         self._out_next = number + 1
+
+    def _keep(self, number: int, raw: bytes) -> None:
+        """What a later ResendRequest is about."""
+        if self.config.persist_messages:
+            self._store.save_sent(number, raw)
+            self._store.commit()
+
+    def _leaves_later(self, begin: int, end: int) -> bool:
+        """RSP-15: numbers given to messages that had to wait; they leave as repeats."""
+        missing = set(range(begin, min(end, begin + _HOLE_MAX) + 1))
+        for line in self._lines[self._at : self._at + _HOLE_MAX]:
+            act = line.act
+            if line.out and act.reset:
+                break
+            if line.out and act.poss_dup and act.is_application and act.number in missing:
+                missing.discard(act.number)
+        return not missing
 
     def _resent(self, act: Act, raw: bytes) -> None:
         number = act.number
@@ -573,9 +592,8 @@ class Rehearsal:
             # RSP-15, SCH-08: numbered while it could not leave, so it leaves as a repeat.
             self._count(act, raw, may_skip=True)
         elif not self._store.has(number):
-            self._store.save_sent(number, raw)  # the same, or sent before the log begins
-            self._store.commit()
-        elif self._knows_all():
+            self._keep(number, raw)  # the same, or sent before the log begins
+        elif self._knows_all() and not self._owed.asked_again(number):
             self._differ("RSP-01", f"{act}: nobody asked", "nothing", kind="unexpected")
 
     def _sequence_reset(self, act: Act) -> None:
@@ -599,7 +617,8 @@ class Rehearsal:
             first = number >= self._out_next
             if first:
                 self._out_next = new
-            if self._knows_all() and not (first and act.poss_dup):
+            again = self._owed.asked_again(number) or (first and act.poss_dup)
+            if self._knows_all() and not again:
                 self._differ("SQR-12", f"{act}: nobody asked", "", kind="unexpected")
             return
         over = self._owed.filled(number, new - 1)
