@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from fixlab import times
 from fixlab.analysis._acts import Act
-from fixlab.wire.tags import HEARTBEAT, LOGON, RESEND_REQUEST, SEQUENCE_RESET
+from fixlab.wire.tags import HEARTBEAT, LOGON, LOGOUT, RESEND_REQUEST, SEQUENCE_RESET
 
 _LOOK_AHEAD = 50  # messages behind a Logon in which a first ResendRequest tells a number
+_ANSWER_MAX = times.seconds(10)  # LGN-28: what engines wait for the answer to a Logon
 _AGES = 1e6  # seconds: a limit that the log does not tell is none
 
 
@@ -25,8 +27,30 @@ class Line(NamedTuple):
 
 def is_initiator(lines: Sequence[Line]) -> bool:
     """Whether this side begins connections: it sent the first Logon of a pair."""
-    first = next((one for one in lines if one.act.msg_type == LOGON), None)
-    return first is None or first.out
+    first = next((one for one in lines if _is_logon(one.act)), None)
+    if first is None:
+        return True  # nobody can tell, and nothing depends on it
+    return first.out != begins_with_answer(lines)
+
+
+def begins_with_answer(lines: Sequence[Line]) -> bool:
+    """Whether the log begins with the second Logon of a pair: the other side just goes on."""
+    if not _is_logon(lines[0].act):
+        return False
+    spoke = False
+    for line in lines[1:]:
+        own = line.out == lines[0].out
+        if _is_logon(line.act):
+            # It is tried again, or answered; a later one begins another connection.
+            return spoke and not own and line.time - lines[0].time > _ANSWER_MAX
+        if not own:
+            return line.act.msg_type != LOGOUT  # which refuses a Logon
+        spoke = True
+    return spoke
+
+
+def _is_logon(act: Act) -> bool:
+    return act.msg_type == LOGON and not act.poss_dup
 
 
 def settings_of(lines: Sequence[Line]) -> dict[str, Any]:
@@ -39,6 +63,7 @@ def settings_of(lines: Sequence[Line]) -> dict[str, Any]:
     exact = bool(requests) and all(act.end not in (0, 999_999) for act in requests)
     return {
         "heartbeat_seconds": beat,
+        "reset_on_logon": _resets(logons),
         "next_expected": any(act.next_expected is not None for act in own),
         "resend_range": "exact" if exact else "open",
         "resend_chunk_max": _chunk(requests),
@@ -48,6 +73,12 @@ def settings_of(lines: Sequence[Line]) -> dict[str, Any]:
         # A log that leaves Heartbeats out tells nothing of silence.
         "check_silence": any(one.act.msg_type == HEARTBEAT for one in lines),
     }
+
+
+def _resets(logons: Sequence[Line]) -> bool:
+    """LGN-20: whether this side answers with 141=Y where nobody asked for it."""
+    pairs = pairwise(logons)
+    return any(b.out and not a.out and b.act.reset and not a.act.reset for a, b in pairs)
 
 
 def _chunk(requests: Sequence[Act]) -> int | None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from fixlab import times
 from fixlab.analysis._acts import Act, Owed, is_attempt, satisfies
-from fixlab.analysis._habits import Line, first_numbers, is_initiator
+from fixlab.analysis._habits import Line, begins_with_answer, first_numbers, is_initiator
 from fixlab.session.config import SessionConfig
 from fixlab.session.core import Output
 from fixlab.session.events import Ended
@@ -78,6 +78,7 @@ class _Due:
     rule: str
     since: int
     cause_row: int | None
+    number: int | None = None  # its own, when a reset came behind it; else the next one
 
 
 class _Store(MemoryStore):
@@ -123,7 +124,8 @@ class Rehearsal:
         self._quiet_rule = ""  # a timer that was missed since the engine last spoke
         self._ended: tuple[int, str, bool] | None = None  # when, rule, clean
         self._began = lines[0].time
-        self._deduced = lines[0].act.msg_type != LOGON
+        self._answers = begins_with_answer(lines)
+        self._deduced = lines[0].act.msg_type != LOGON or self._answers
         self._hides_beats = not any(one.act.msg_type == HEARTBEAT for one in lines)
         if self._deduced:
             self._join(next_in)
@@ -132,6 +134,9 @@ class Rehearsal:
         """The next line; returns what the engine did otherwise, as far as it shows now."""
         line, self._at = self._lines[at], at
         self._line, self._now, self._found = line, line.time, []
+        if at == 0 and self._answers:
+            self._begin_behind(line.act, message.raw or b"")
+            return ()
         opens = self._opens(line)
         if opens:
             self._leave()
@@ -173,6 +178,19 @@ class Rehearsal:
             return limit is not None and limit + self._tolerance <= line.time
         return True
 
+    def _begin_behind(self, act: Act, raw: bytes) -> None:
+        """The log begins with the answer to a Logon that it does not show."""
+        if act.number is None:
+            return
+        if self._line.out:
+            self._keep(act.number, raw)
+            self._out_next = act.number + 1
+            self._align()
+        else:
+            self._high_in = act.number
+            whole = act.number == self.session.next_in
+            self._join(act.number + 1 if whole else self.session.next_in)
+
     def _leave(self) -> None:
         """What stood behind the last line of the old connection is not held against anybody."""
         self._judge_left(self._last)
@@ -210,6 +228,7 @@ class Rehearsal:
             reset_on_logout=False,
             reset_on_disconnect=False,
             next_expected=False,
+            heartbeat_range_seconds=None,
             schedule=None,
         )
         other = Role.ACCEPTOR if self.role is Role.INITIATOR else Role.INITIATOR
@@ -269,9 +288,11 @@ class Rehearsal:
         silent = due.cause_row is None and due.rule == self._quiet_rule
         if due.cause_row is None:
             self._quiet_rule = due.rule
-        if not silent:
-            self._note_missing(due)
         kind = due.act.msg_type
+        # It may have been asked for before the log begins.
+        before = self._deduced and due.since - self._began <= self._tolerance
+        if not silent and not (before and kind == RESEND_REQUEST):
+            self._note_missing(due)
         if kind == RESEND_REQUEST and due.rule == "RRQ-06":
             # The first request stands, only the engine is more patient.
             self.session._recovery.progress = self._now + times.seconds(10**9)
@@ -369,16 +390,17 @@ class Rehearsal:
 
     def _absorb(self, output: Output, since: int, cause_row: int | None) -> None:
         """Remember what an input demands of the engine."""
-        left = [row for row in output.transitions if row.kind in _LEFT]
         messages = [m for m in Framer().feed(output.data) if isinstance(m, Message)]
+        following = iter(messages)
         for row in output.transitions:
             if row.kind is _K.RESET_BOTH:
+                self._number_due()
                 self._out_next = row.next_out
-                self._due.clear()
                 self._owed.clear()
                 self._high_in = 0
-        for row, message in zip(left, messages, strict=True):
-            act = Act.of(message)
+            if row.kind not in _LEFT:
+                continue
+            act = Act.of(next(following))
             if row.kind is _K.SENT:
                 self._due.append(_Due(act, row.rule, since, cause_row))
             else:
@@ -387,6 +409,12 @@ class Rehearsal:
         for event in output.events:
             if isinstance(event, Ended):
                 self._ended = (since, event.rule, event.clean)
+
+    def _number_due(self) -> None:
+        """What is due before a reset leaves under the old numbers."""
+        for due in self._due:
+            if due.number is None:
+                due.number, self._out_next = self._out_next, self._out_next + 1
 
     # What the engine sent --------------------------------------------------------------------
 
@@ -406,8 +434,9 @@ class Rehearsal:
         else:
             if opens:
                 self._open(at, act)
-            self._new(act, opens=opens)
-            self._count(act, raw)
+            due = self._new(act, opens=opens)
+            if due is None or due.number is None or due.number != act.number:
+                self._count(act, raw)
         if self._owed.owes(act.number) or act.poss_dup or act.gap_fill:
             self._owed_since = self._now
         self.session._sent_at = self._now
@@ -430,7 +459,7 @@ class Rehearsal:
         self._absorb(self.session.connected(self._now), self._now, None)
         self._store.commit()
 
-    def _new(self, act: Act, *, opens: bool) -> None:
+    def _new(self, act: Act, *, opens: bool) -> _Due | None:
         """A new message: one that is due, one that tries to be, or one of the engine's own."""
         for due in self._due:
             if satisfies(due.act, act):
@@ -439,7 +468,7 @@ class Rehearsal:
                     late = (self._now - due.since) / times.NANOSECONDS
                     text = f"{act._replace(number=None)} came after {late:.1f} s"
                     self._note("late", due.rule, text, str(due.act), due=due)
-                return
+                return due
         for due in self._due:
             if is_attempt(due.act, act):
                 self._due.remove(due)
@@ -447,9 +476,10 @@ class Rehearsal:
                 self._note("different", due.rule, str(act), wanted, due=due)
                 if act.msg_type == RESEND_REQUEST and act.begin:
                     self._join(act.begin)  # that is what it expects
-                return
+                return due
         if not opens:
             self._own(act)
+        return None
 
     def _own(self, act: Act) -> None:
         """What the engine does of its own accord: taken over, unless a rule forbids it."""
@@ -470,9 +500,17 @@ class Rehearsal:
         elif act.msg_type == HEARTBEAT and act.test_req_id is not None and self._knows_all():
             self._differ("HBT-03", f"{act}: no TestRequest has it", "", kind="unexpected")
         elif act.msg_type == TEST_REQUEST:
-            self.session._probed_at = self._now
+            self._probe()
         elif act.msg_type == REJECT and self.config.dictionary is not None:
             self._differ("REJ-01", f"{act}: nothing was wrong", "", kind="unexpected")
+
+    def _probe(self) -> None:
+        """HBT-04: asked for silence, or for a reason of its own."""
+        config = self.config
+        limit = config.heartbeat_seconds * config.test_request_factor
+        due = times.seconds(limit + config.test_request_extra_seconds) - self._tolerance
+        if self._now - self.session._received_at >= due:
+            self.session._probed_at = self._now
 
     def _knows_all(self) -> bool:
         """Whether what this may answer would be in the log."""
@@ -492,10 +530,11 @@ class Rehearsal:
         if not self._knows_all() or (act.begin or 0) >= self.session.next_in + 1:
             return
         limit = self.session._request_deadline()
-        if limit is not None and limit <= self._now + self._tolerance:
-            # RRQ-06: it is as patient as it should be.
-            self._absorb(self.session.tick(limit), limit, None)
-            self._due = [due for due in self._due if not satisfies(due.act, act)]
+        recovery = self.session._recovery
+        waited = self._now - recovery.progress >= self._tolerance
+        if limit is not None and act.begin == self.session.next_in and waited:
+            # RRQ-06: nothing came, so it asks again; how patient it is, is its own affair.
+            recovery.progress = self._now
             return
         if not self._keeps_log and self.session.gap is None and act.begin:
             # In somebody else's log it stands as sent, and was lost on its way.
@@ -634,7 +673,7 @@ class Rehearsal:
 
     def _align(self) -> None:
         """NextNumOut is what the engine sent, and what it has yet to send."""
-        ahead = sum(due.act.is_new or due.act.msg_type == SEQUENCE_RESET for due in self._due)
+        ahead = sum(due.act.is_new and due.number is None for due in self._due)
         self._store.set_out(self._out_next + ahead)
         self._store.commit()
         self.session._next_out = self._out_next + ahead
