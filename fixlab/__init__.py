@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fixlab import conformance, panels, plots, sim, stores
-    from fixlab.analysis import gaps, reconcile, replay
+    from fixlab.analysis import gaps, intervals, ledger, reconcile, replay, resends
+    from fixlab.analysis.findings import Findings, analyze
     from fixlab.dictionary import Dictionary, explain
     from fixlab.errors import FixLabError
     from fixlab.faults import Faults, LinkFaults, PeerFaults, StoreFaults
@@ -42,6 +43,7 @@ __all__ = [
     "Dictionary",
     "Faults",
     "FileStore",
+    "Findings",
     "FixLabError",
     "FollowedLog",
     "Initiator",
@@ -64,14 +66,18 @@ __all__ = [
     "Transition",
     "TransitionKind",
     "VirtualClock",
+    "analyze",
     "conformance",
     "explain",
     "gaps",
+    "intervals",
+    "ledger",
     "panels",
     "plots",
     "read_log",
     "reconcile",
     "replay",
+    "resends",
     "sim",
     "stores",
     "sweep",
@@ -79,11 +85,11 @@ __all__ = [
 
 # Where each name lives; the packages are not here, since they are their own home.
 _HOMES = {
-    "RULES": "rules",
     "Acceptor": "net.acceptor",
     "Dictionary": "dictionary",
     "Faults": "faults",
     "FileStore": "stores.quickfix",
+    "Findings": "analysis.findings",
     "FixLabError": "errors",
     "FollowedLog": "logs.read",
     "Initiator": "net.initiator",
@@ -94,6 +100,7 @@ _HOMES = {
     "MemoryStore": "stores.memory",
     "Message": "wire.message",
     "PeerFaults": "faults",
+    "RULES": "rules",
     "Role": "session.transitions",
     "SQLiteStore": "stores.sqlite",
     "Scenario": "sim.scenario",
@@ -106,11 +113,15 @@ _HOMES = {
     "Transition": "session.transitions",
     "TransitionKind": "session.transitions",
     "VirtualClock": "times",
+    "analyze": "analysis.findings",
     "explain": "dictionary",
     "gaps": "analysis",
+    "intervals": "analysis",
+    "ledger": "analysis",
     "read_log": "logs.read",
     "reconcile": "analysis",
     "replay": "analysis",
+    "resends": "analysis",
     "sweep": "sim.sweeping",
 }
 

@@ -426,7 +426,7 @@ LOG_SESSIONS = Schema(
     ),
 )
 
-HOW_CLOSED = ("resent", "gap_filled", "mixed", "reset", "abandoned", "open")
+HOW_CLOSED = ("resent", "gap_filled", "mixed", "reset", "abandoned", "open", "late", "lost")
 
 GAPS = Schema(
     name="gaps",
@@ -504,6 +504,244 @@ GAPS = Schema(
             unit="ms",
             missing="NaN while open or when the beginning is unknown",
             meaning="from noticed to closed",
+        ),
+    ),
+)
+
+# How a missing number ended. "unknown": the receiver once asked for it, and then went on.
+HOW_ENDED = ("replayed", "gap_filled", "late", "reset", "lost", "open", "unknown")
+
+LEDGER = Schema(
+    name="ledger",
+    title="one row for each missing number; very long ranges with one fate are one row",
+    columns=(
+        Column(name="session", dtype="category", meaning="as in the frame read"),
+        Column(name="sender", dtype="category", meaning="CompID whose number it is"),
+        Column(name="receiver", dtype="category", meaning="CompID that missed it"),
+        Column(
+            name="epoch",
+            dtype="int64",
+            meaning="0 until the first reset of both numbers in the log, then counted up",
+        ),
+        Column(
+            name="connection",
+            dtype="int64",
+            meaning="in which it was noticed: 0 began before the log, then counted up",
+        ),
+        Column(name="begin_seq_no", dtype="int64", meaning="the number, or the first of many"),
+        Column(name="end_seq_no", dtype="int64", meaning="the number, or the last of many"),
+        Column(name="count", dtype="int64", unit="numbers", meaning="how many; mostly 1"),
+        Column(
+            name="seen",
+            dtype="category",
+            meaning="hole: it is not where it should be in the log; asked: the receiver asked "
+            "for it, which only of the first number asked for proves that it was missing",
+            categories=("hole", "asked"),
+        ),
+        Column(
+            name="noticed",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT without a time",
+            meaning="when the message came that revealed it",
+        ),
+        Column(name="noticed_row", dtype="int64", meaning="position of that message"),
+        Column(
+            name="noticed_by",
+            dtype="Int64",
+            missing="NA without a number",
+            meaning="MsgSeqNum(34) of that message",
+        ),
+        Column(
+            name="requests",
+            dtype="int64",
+            unit="messages",
+            meaning="ResendRequests of the receiver that asked for it",
+        ),
+        Column(
+            name="requested",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT when never asked for",
+            meaning="when it was first asked for",
+        ),
+        Column(
+            name="requested_row",
+            dtype="Int64",
+            missing="NA when never asked for",
+            meaning="position of that ResendRequest",
+        ),
+        Column(name="how", dtype="category", meaning="how it ended", categories=HOW_ENDED),
+        Column(
+            name="ended",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT while open",
+            meaning="when that happened",
+        ),
+        Column(
+            name="ended_row",
+            dtype="Int64",
+            missing="NA while open",
+            meaning="position of the message that shows it",
+        ),
+        Column(
+            name="duration_ms",
+            dtype="float64",
+            unit="ms",
+            missing="NaN while open or without times",
+            meaning="from noticed to ended",
+        ),
+    ),
+)
+
+HOW_ANSWERED = (
+    *("answered", "disconnect", "reset", "log_end"),
+    *("invalid", "not_sent", "unknown"),
+)
+WHY_ASKED = (
+    *("due", "above", "below", "not_missing", "invalid", "not_sent", "unknown"),
+    "next_expected",
+)
+
+RESENDS = Schema(
+    name="resends",
+    title="one row for each ResendRequest, and what came of it",
+    columns=(
+        Column(name="session", dtype="category", meaning="as in the frame read"),
+        Column(name="asked_by", dtype="category", meaning="CompID that asks"),
+        Column(name="asked_of", dtype="category", meaning="CompID whose numbers it wants"),
+        Column(name="epoch", dtype="int64", meaning="of these numbers, as in `ledger`"),
+        Column(name="connection", dtype="int64", meaning="as in `ledger`"),
+        Column(name="request", dtype="int64", meaning="ordinal in the frame, from 0"),
+        Column(
+            name="time",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT without a time",
+            meaning="when it was asked",
+        ),
+        Column(name="row", dtype="int64", meaning="its position"),
+        Column(
+            name="msg_seq_num",
+            dtype="Int64",
+            missing="NA without a number",
+            meaning="its own MsgSeqNum(34)",
+        ),
+        Column(
+            name="begin_seq_no",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="first number asked for",
+        ),
+        Column(
+            name="end_seq_no",
+            dtype="Int64",
+            missing="NA when not known",
+            meaning="last number asked for; an open end is the last one known then",
+        ),
+        Column(
+            name="why",
+            dtype="category",
+            categories=WHY_ASKED,
+            meaning="due: from the number expected on, or within the gap; above: leaves "
+            "missing ones out; below: begins with one that arrived; next_expected: not a "
+            "ResendRequest but a Logon asked",
+        ),
+        Column(name="missing", dtype="int64", unit="numbers", meaning="of these were missing"),
+        Column(
+            name="covered_by",
+            dtype="Int64",
+            missing="NA when it asks for something new",
+            meaning="the open request that had asked for all of it already",
+        ),
+        Column(
+            name="how",
+            dtype="category",
+            categories=HOW_ANSWERED,
+            meaning="answered to its end, or what came before that",
+        ),
+        Column(name="replayed", dtype="int64", unit="messages", meaning="came again for it"),
+        Column(name="filled", dtype="int64", unit="numbers", meaning="were gap-filled for it"),
+        Column(
+            name="live",
+            dtype="int64",
+            unit="messages",
+            meaning="new ones that came within its answer",
+        ),
+        Column(
+            name="answer",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT without any answer",
+            meaning="when its answer began",
+        ),
+        Column(
+            name="ended",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT while unanswered",
+            meaning="when it was answered to its end",
+        ),
+        Column(
+            name="ended_row",
+            dtype="Int64",
+            missing="NA while unanswered",
+            meaning="position of the message that ended it",
+        ),
+        Column(
+            name="duration_ms",
+            dtype="float64",
+            unit="ms",
+            missing="NaN while unanswered",
+            meaning="from time to ended",
+        ),
+    ),
+)
+
+INTERVALS = Schema(
+    name="intervals",
+    title="one row for each silence of a side that the rules of Heartbeats are about",
+    columns=(
+        Column(name="session", dtype="category", meaning="as in the frame read"),
+        Column(name="sender", dtype="category", meaning="CompID that was silent"),
+        Column(name="connection", dtype="int64", meaning="as in `ledger`"),
+        Column(name="began", dtype=TIME, unit="UTC", meaning="its message before"),
+        Column(
+            name="ended",
+            dtype=TIME,
+            unit="UTC",
+            meaning="its next message, or the last of the connection",
+        ),
+        Column(name="row", dtype="int64", meaning="position of that message"),
+        Column(
+            name="ended_by",
+            dtype="category",
+            categories=("heartbeat", "answer", "test_request", "message", "end"),
+            meaning="Heartbeat, Heartbeat that answers, TestRequest, any other message, or "
+            "the end of the connection",
+        ),
+        Column(name="silence_seconds", dtype="float64", unit="s", meaning="how long it was"),
+        Column(
+            name="heart_bt_int",
+            dtype="Int64",
+            unit="s",
+            missing="NA when the log does not show a Logon",
+            meaning="HeartBtInt(108) of that connection",
+        ),
+        Column(
+            name="tested",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT without a TestRequest",
+            meaning="the TestRequest that this Heartbeat answers",
+        ),
+        Column(
+            name="answer_ms",
+            dtype="float64",
+            unit="ms",
+            missing="NaN without one",
+            meaning="from that TestRequest to the answer",
         ),
     ),
 )
@@ -1027,6 +1265,133 @@ DIFFERENCES = Schema(
     ),
 )
 
+SEVERITIES = ("fault", "risk", "info")
+CONFIDENCES = ("high", "medium", "low")
+FINDING_CODES = (
+    "SEQ_GAP",
+    "GAP_NOT_REQUESTED",
+    "GAP_NEVER_CLOSED",
+    "RESEND_UNANSWERED",
+    "RESEND_INCOMPLETE",
+    "RESEND_LOOP",
+    "RESEND_STORM",
+    "RESEND_OVERLAP",
+    "RESEND_BAD_BEGIN",
+    "RESEND_UNJUSTIFIED",
+    "RESEND_INVALID",
+    "RESEND_HUGE",
+    "MUTUAL_GAP",
+    "REPLAY_INTERLEAVED",
+    "APP_MSG_FILLED_OVER",
+    "MESSAGE_LOST",
+    "LOGOUT_DURING_GAP",
+    "SEQ_SKIPPED",
+    "GAPFILL_BAD_SEQ",
+    "GAPFILL_BAD_NEWSEQ",
+    "GAPFILL_SKIPS_UNSEEN",
+    "GAPFILL_IGNORED",
+    "GAPFILL_UNASKED",
+    "NEWSEQ_ABSURD",
+    "RESET_BACKWARDS",
+    "RESET_NOT_HONOURED",
+    "RESET_TWICE",
+    "RESET_UNASKED",
+    "RESET_BAD_SEQ",
+    "SEQ_TOO_LOW",
+    "STORE_REWOUND",
+    "ONE_SIDE_ROLLED",
+    "DUPLICATE_NOT_FLAGGED",
+    "REPLAY_NOT_FLAGGED",
+    "POSSDUP_NO_ORIG",
+    "ORIG_AFTER_SENDING",
+    "NEXT_EXPECTED_MISMATCH",
+    "MANUAL_SEQ_EDIT",
+    "SECOND_LOGON",
+    "LOGON_REFUSED",
+    "LOGON_UNANSWERED",
+    "RECONNECT_HAMMER",
+    "MSG_BEFORE_LOGON",
+    "ENDED_WITHOUT_LOGOUT",
+    "HEARTBEAT_LATE",
+    "HEARTBEAT_MISSING",
+    "TESTREQ_UNANSWERED",
+    "OUTSIDE_WINDOW",
+    "CLOCK_SKEW",
+    "CHECKSUM_BAD",
+    "BODYLENGTH_BAD",
+    "GARBLED",
+    "SECRET_IN_LOG",
+    "SESSION_REJECT",
+    "DIRECTION_INFERRED",
+)
+
+FINDINGS = Schema(
+    name="findings",
+    title="one row for each finding of `analyze`, in the order of the log",
+    columns=(
+        Column(
+            name="code", dtype="category", meaning="what was found", categories=FINDING_CODES
+        ),
+        Column(
+            name="severity",
+            dtype="category",
+            meaning="fault: a rule was broken; risk: legal, but it will hurt; info also when "
+            "it follows from another finding",
+            categories=SEVERITIES,
+        ),
+        Column(
+            name="confidence",
+            dtype="category",
+            meaning="how sure the log makes it",
+            categories=CONFIDENCES,
+        ),
+        Column(name="rule", dtype="category", meaning="id of the rule it is about"),
+        Column(
+            name="side",
+            dtype="str",
+            missing="NaN if nobody, or not known",
+            meaning="CompID at fault",
+        ),
+        Column(
+            name="by",
+            dtype="str",
+            missing="NaN without a message",
+            meaning="CompID whose message shows it",
+        ),
+        Column(name="session", dtype="category", meaning="as in `messages`"),
+        Column(
+            name="time", dtype=TIME, unit="UTC", missing="NaT without one", meaning="of its row"
+        ),
+        Column(
+            name="msg_seq_num",
+            dtype="Int64",
+            missing="NA when unreadable",
+            meaning="MsgSeqNum(34) of its row",
+        ),
+        Column(
+            name="begin_seq_no",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="first number it is about",
+        ),
+        Column(
+            name="end_seq_no",
+            dtype="Int64",
+            missing="NA without one",
+            meaning="last number it is about",
+        ),
+        Column(
+            name="caused_by",
+            dtype="Int64",
+            missing="NA at the root of a trouble",
+            meaning="row of the finding that it follows from",
+        ),
+        Column(name="summary", dtype="str", meaning="what happened, in a sentence or two"),
+        Column(name="expected", dtype="str", meaning="what should have happened"),
+        Column(name="advice", dtype="str", meaning="what to do"),
+    ),
+)
+
 FATES_OF_TWO = (
     "arrived",
     "changed",  # it arrived, and not as it left
@@ -1097,68 +1462,19 @@ RECONCILIATION = Schema(
     ),
 )
 
-# What a finding says, whatever found it.
-FINDING_COLUMNS = (
-    *("code", "severity", "confidence", "rule", "side", "by", "session", "time"),
-    *("msg_seq_num", "begin_seq_no", "end_seq_no", "caused_by"),
-    *("summary", "expected", "advice"),
-)
 DEVIATIONS = ("missing", "late", "different", "unexpected", "number", "went_on")
 
 REPLAY = Schema(
     name="replay",
     title="one row for each step in which an engine did otherwise than its rule demands",
     columns=(
-        Column(name="code", dtype="category", meaning="REPLAY_ and the kind"),
         Column(
-            name="severity",
+            name="code",
             dtype="category",
-            meaning="fault: a MUST of the texts was broken; else risk",
-            categories=("fault", "risk", "info"),
+            meaning="REPLAY_ and the kind",
+            categories=tuple(f"REPLAY_{kind.upper()}" for kind in DEVIATIONS),
         ),
-        Column(
-            name="confidence",
-            dtype="category",
-            meaning="medium when it rests on numbers read off a log that begins in the middle",
-            categories=("low", "medium", "high"),
-        ),
-        Column(name="rule", dtype="category", meaning="rule that demanded otherwise"),
-        Column(name="side", dtype="category", meaning="CompID of the engine that was played"),
-        Column(name="by", dtype="category", meaning="CompID whose message shows it"),
-        Column(name="session", dtype="category", meaning="as in `messages`"),
-        Column(name="time", dtype=TIME, unit="UTC", meaning="when it was noticed"),
-        Column(
-            name="msg_seq_num",
-            dtype="Int64",
-            missing="NA when a message is missing",
-            meaning="MsgSeqNum(34) of the engine's message",
-        ),
-        Column(
-            name="begin_seq_no",
-            dtype="Int64",
-            missing="NA without a range",
-            meaning="first number concerned",
-        ),
-        Column(
-            name="end_seq_no",
-            dtype="Int64",
-            missing="NA without a range",
-            meaning="last number concerned; 0 is open",
-        ),
-        Column(
-            name="caused_by",
-            dtype="Int64",
-            missing="always NA: each is told once",
-            meaning="row of the finding it follows from",
-        ),
-        Column(name="summary", dtype="str", meaning="what the engine did, or did not"),
-        Column(
-            name="expected",
-            dtype="str",
-            missing='"" when nothing was called for',
-            meaning="what fixlab would have sent",
-        ),
-        Column(name="advice", dtype="str", meaning="what the rule asks for"),
+        *FINDINGS.columns[1:],
         Column(
             name="kind",
             dtype="category",
@@ -1182,9 +1498,10 @@ REPLAY = Schema(
 SCHEMAS = {
     schema.name: schema
     for schema in (
-        *(TRANSITIONS, MESSAGES, LOG_FILES, LOG_SESSIONS, GAPS, FLIGHTS, FATES, RUNS),
+        *(TRANSITIONS, MESSAGES, LOG_FILES, LOG_SESSIONS),
+        *(GAPS, LEDGER, RESENDS, INTERVALS, FLIGHTS, FATES, RUNS),
         *(STORES, STORED, STORE_PROBLEMS, STORE_EDIT),
-        *(REPORT, DIFFERENCES),
+        *(REPORT, DIFFERENCES, FINDINGS),
         *(RECONCILIATION, REPLAY),
     )
 }

@@ -150,7 +150,7 @@ def test_a_schema_shows_as_a_table() -> None:
     assert lines[0] == "gaps: one row for each gap in the numbers that a session received"
     assert lines[1].split() == ["column", "dtype", "unit", "missing", "meaning"]
     assert [line.split()[0] for line in lines[2:]] == GAPS.names
-    assert "how it ended: resent gap_filled mixed reset abandoned open" in str(GAPS)
+    assert "how it ended: resent gap_filled mixed reset abandoned open late lost" in str(GAPS)
     page = TRANSITIONS._repr_html_()
     assert page.count("<tr>") == 1 + len(TRANSITIONS.columns)
     assert "&quot;&quot; without a message" in page

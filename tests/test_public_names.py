@@ -17,6 +17,7 @@ NAMES = {
     "Dictionary": "fixlab.dictionary",
     "Faults": "fixlab.faults",
     "FileStore": "fixlab.stores.quickfix",
+    "Findings": "fixlab.analysis.findings",
     "FixLabError": "fixlab.errors",
     "FollowedLog": "fixlab.logs.read",
     "Initiator": "fixlab.net.initiator",
@@ -40,11 +41,15 @@ NAMES = {
     "Transition": "fixlab.session.transitions",
     "TransitionKind": "fixlab.session.transitions",
     "VirtualClock": "fixlab.times",
+    "analyze": "fixlab.analysis.findings",
     "explain": "fixlab.dictionary",
     "gaps": "fixlab.analysis",
+    "intervals": "fixlab.analysis",
+    "ledger": "fixlab.analysis",
     "read_log": "fixlab.logs.read",
     "reconcile": "fixlab.analysis",
     "replay": "fixlab.analysis",
+    "resends": "fixlab.analysis",
     "sweep": "fixlab.sim.sweeping",
 }
 PACKAGES = ("conformance", "panels", "plots", "sim", "stores")

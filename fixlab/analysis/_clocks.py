@@ -44,8 +44,8 @@ class Clock:
     def offsets(self, time: Ints) -> Floats:
         """The offset in ns at each time of the first clock."""
         drift = self.drift_ppm if np.isfinite(self.drift_ppm) else 0.0
-        found: Floats = self.offset_ms * 1e6 + drift * 1e-6 * (time - self.middle)
-        return found
+        since = (time - self.middle).astype(np.float64)
+        return np.asarray(self.offset_ms * 1e6 + drift * 1e-6 * since, np.float64)
 
     def __str__(self) -> str:
         if not self.known:

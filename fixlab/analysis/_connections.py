@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fixlab.analysis._events import Event, Kind
 from fixlab.analysis._numbers import Numbers
@@ -100,12 +100,11 @@ class Session:
                 Kind.AFTER_LOGOUT, one, row, last_row, begin=begin, end=end,
                 count=end - begin + 1,
             )  # fmt: skip
-        if one.reset_row is not None and one.next is not None and begin <= 2 <= one.next:
-            if begin < one.next:
-                one.begin_anew(begin, self.epoch, row, "followed")
-                if end > begin:
-                    one.new(begin + 1, end, row, last_row)
-                return
+        if one.reset_row is not None and one.next is not None and begin <= min(2, one.next - 1):
+            one.begin_anew(begin, self.epoch, row, "followed")
+            if end > begin:
+                one.new(begin + 1, end, row, last_row)
+            return
         if (
             begin == 1
             and one.next is not None
@@ -326,7 +325,7 @@ class Session:
     # Logouts and ends ----------------------------------------------------------------------
 
     def _other_than_logon(self, one: Numbers, row: int) -> None:
-        """A Logon while logged on, and the other side just goes on: it was no new connection."""
+        """A Logon while logged on, and the other side goes on: it was no new connection."""
         if self.state is State.LOGON and self.again and one is not self.opener:
             self.state, self.opener, self.again = State.UP, None, False
 
@@ -400,10 +399,10 @@ class Session:
                 else "log_end",
             )  # fmt: skip
 
-    def _say(self, kind: Kind, one: Numbers, row: int, last_row: int, **values: object) -> None:
-        named: dict[str, object] = {"by": one.sender, "expected": one.expected} | values
+    def _say(self, kind: Kind, one: Numbers, row: int, last_row: int, **values: Any) -> None:
+        named: dict[str, Any] = {"by": one.sender, "expected": one.expected} | values
         self.emit(
-            Event(  # type: ignore[misc]
+            Event(
                 kind=kind,
                 row=row,
                 last_row=last_row,

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     # "hole": the numbers are not in the log. "asked": the log shows that they left, or begins
     # after them, and the receiver asks for them; `begin` is then missing for certain, while
     # some behind it may have been held by the receiver.
+    # "again": what the connection before left missing, `count` numbers between begin and end
+    # (not all of them need be missing), is a gap of this connection too.
     GAP = "GAP"
     EARLY = "EARLY"  # begin..end came, new, while a gap before them was open (`gap`)
     # Numbers that were missing came: with PossDupFlag(43)=Y in REPLAYED, without in LATE,
@@ -47,7 +49,8 @@ class Kind(StrEnum):
     REWOUND = "REWOUND"
     # The receiver went on without begin..end. "asked_above": it asks from a higher number on.
     # "next_expected": its NextExpectedMsgSeqNum(789) is higher. "not_asked": a later connection
-    # came and went and it never asked. "unknown": it once asked for them, and may have them. `row` shows it; what comes after all is an event again.
+    # came and went and it never asked. "unknown": it once asked for them, and may have them.
+    # `row` shows it; what comes after all is an event again.
     LOST = "LOST"
     CLOSED = "CLOSED"  # nothing of `gap` is missing any more; begin..end at its widest
     # `gap` ended otherwise. "disconnect": with its connection; what is still missing is a new
@@ -131,7 +134,7 @@ class Event(NamedTuple):
     connection: int  # 0 began before the log; the first Logon begins 1
     begin: int | None = None
     end: int | None = None
-    count: int = 0
+    count: int = 0  # type: ignore[assignment]  # tuple.count is not used
     expected: int | None = None  # what the receiver expects before it; None: not known
     after: int | None = None  # and behind it
     gap: int | None = None

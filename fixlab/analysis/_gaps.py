@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fixlab.analysis._log_gaps import gaps_of_log
+from fixlab.analysis._recorded import frame_of
+from fixlab.errors import ConfigError
 from fixlab.frames import (
     GAPS,
     HOW_CLOSED,
@@ -29,22 +34,34 @@ Bools = npt.NDArray[np.bool_]
 _EXTENT = (Kind.GAP_OPENED, Kind.HELD)
 
 
-def gaps(frame: pd.DataFrame) -> pd.DataFrame:
+def gaps(frame: Any, *, expected_start: Mapping[str, int] | None = None) -> pd.DataFrame:
     """One row for each gap of each session, in the order in which they appear.
 
-    Parameters: a `transitions` frame, or any selection of its rows in their order.
+    Parameters
+    - `frame`: a `messages` frame or a `Log`; or a `transitions` frame, or any selection of
+      its rows in their order.
+    - `expected_start`: of a log only: CompID -> the first MsgSeqNum(34) due from it.
 
-    Returns: a frame of schema `fixlab.frames.GAPS`. Only rows that belong to a gap are looked
-    at. When the frame begins within a gap, its beginning is missing and its range is what the
-    remaining rows say. A gap that its connection took along is "abandoned"; when it shows
-    again at the next Logon, that is another row. A step below the one before it shows that the
-    session was made anew: its gaps count from 1 again, and are rows of their own.
+    Returns: a frame of schema `fixlab.frames.GAPS`. Of a log both directions are looked at, and
+    `session` is the one of the side that missed the numbers, its own CompID first. Where the
+    log shows that they left, a gap is what that side asked for.
 
-    Raises `SchemaError` when `frame` is not a `transitions` frame.
+    Of a `transitions` frame only rows that belong to a gap are looked at. When it begins within
+    a gap, the gap's beginning is missing and its range is what the remaining rows say. A gap
+    that its connection took along is "abandoned"; when it shows again at the next Logon, that
+    is another row. A step below the one before it shows that the session was made anew: its
+    gaps count from 1 again, and are rows of their own.
+
+    Raises `SchemaError` for another frame, `ConfigError` for a wrong `expected_start`.
 
     Source: SEQ-05, RRQ-05, RRQ-09, SQR-02, SQR-07.
     """
+    frame = frame_of(frame)
+    if "kind" not in frame.columns and "msg_type" in frame.columns:
+        return gaps_of_log(frame, expected_start)
     frame = check(frame, TRANSITIONS)
+    if expected_start:
+        raise ConfigError("expected_start: of a transitions frame all numbers are known")
     about_gaps = frame["gap"].notna().to_numpy()
     # Of all rows: between the gaps of two lives there may be none that is about a gap.
     return _table(_Rows.of(frame[about_gaps], _lives(frame)[about_gaps]))

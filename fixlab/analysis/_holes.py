@@ -15,7 +15,7 @@ class Hole(NamedTuple):
     connection: int  # in which it was noticed
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """How many numbers it has."""
         return self.end - self.begin + 1
 
@@ -50,7 +50,7 @@ class Holes:
         assert at == len(self._begins) or hole.end < self._begins[at], hole
         assert at == 0 or self._ends[at - 1] < hole.begin, hole
         self._insert(at, [hole])
-        self.count += hole.count
+        self.count += hole.size
 
     def inside(self, begin: int, end: int) -> list[Hole]:
         """What is missing of begin..end."""
@@ -77,13 +77,13 @@ class Holes:
         first, last = touched[0], touched[-1]
         rest = []
         if first.begin < begin:
-            rest.append(first._replace(end=begin - 1))
+            rest.append(Hole(first.begin, begin - 1, first.asked, first.connection))
         if last.end > end:
-            rest.append(last._replace(begin=end + 1))
+            rest.append(Hole(end + 1, last.end, last.asked, last.connection))
         del self._begins[low:high], self._ends[low:high], self._holes[low:high]
         self._insert(low, rest)
         taken = [_clipped(hole, begin, end) for hole in touched]
-        self.count -= sum(hole.count for hole in taken)
+        self.count -= sum(hole.size for hole in taken)
         return taken
 
     def all(self) -> list[Hole]:
@@ -100,6 +100,8 @@ class Holes:
     def _reach(self, begin: int, end: int) -> tuple[int, int]:
         if begin > end:
             return 0, 0
+        if not self._ends or begin > self._ends[-1]:
+            return 0, 0
         low = bisect_left(self._ends, begin)
         return low, max(bisect_right(self._begins, end, low), low)
 
@@ -112,4 +114,4 @@ class Holes:
 def _clipped(hole: Hole, begin: int, end: int) -> Hole:
     if hole.begin >= begin and hole.end <= end:
         return hole
-    return hole._replace(begin=max(hole.begin, begin), end=min(hole.end, end))
+    return Hole(max(hole.begin, begin), min(hole.end, end), hole.asked, hole.connection)

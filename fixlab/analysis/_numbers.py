@@ -50,6 +50,8 @@ class Numbers:
     emit: Callable[[Event], None]
     new_gap: Callable[[str, str], int]  # ordinals
     new_request: Callable[[], int]
+    # The row of a number in a run, of which the first and last rows are given.
+    place: Callable[[Numbers, int, int, int], int]
     next: int | None = None  # one past the highest number seen in this epoch
     first: int | None = None  # below it nothing is known: the log begins in the middle
     epoch: int = 0
@@ -77,31 +79,60 @@ class Numbers:
     def quiet(self) -> bool:
         """Whether the next number in order changes nothing but `next`."""
         return not (
-            self.holes
+            self.holes.count
             or self.requests
             or self.doubt is not None
             or self.low_logon is not None
             or self.reset_row is not None
         )
 
-    def say(self, kind: Kind, row: int, **values: object) -> None:
-        """Emit an event about these numbers; by default their sender's message shows it."""
-        named: dict[str, object] = {
-            "last_row": row,
-            "by": self.sender,
-            "expected": self.expected,
-        }
-        named.update(values)
+    def say(
+        self,
+        kind: Kind,
+        row: int,
+        *,
+        last_row: int | None = None,
+        by: str | None = None,
+        begin: int | None = None,
+        end: int | None = None,
+        count: int = 0,
+        expected: int | None = -1,
+        after: int | None = None,
+        gap: int | None = None,
+        request: int | None = None,
+        of_request: int | None = None,
+        other: int | None = None,
+        live: int = 0,
+        answered: int = 0,
+        cause: str = "",
+    ) -> None:
+        """Emit an event about these numbers; by default their sender's message shows it.
+
+        `expected` is what is expected now, unless it is given: no number is -1.
+        """
         self.emit(
-            Event(  # type: ignore[misc]
-                kind=kind,
-                row=row,
-                session=self.session,
-                sender=self.sender,
-                receiver=self.receiver,
-                epoch=self.epoch,
-                connection=self.connection,
-                **named,
+            Event(
+                kind,
+                row,
+                row if last_row is None else last_row,
+                self.session,
+                self.sender,
+                self.receiver,
+                self.sender if by is None else by,
+                self.epoch,
+                self.connection,
+                begin,
+                end,
+                count,
+                self.expected if expected == -1 else expected,
+                after,
+                gap,
+                request,
+                of_request,
+                other,
+                live,
+                answered,
+                cause,
             )
         )
 
@@ -112,13 +143,14 @@ class Numbers:
         self._note_doubt(row, begin)
         if self.next is None:
             self.next = self.first = begin
+        if self.holes and self.gap is None and end >= self.next:
+            self._show_again(row)
         if begin < self.next:
             stop = min(end, self.next - 1)
             self._seen_again(begin, stop, row, last_row)
             if stop == end:
                 return
-            row += stop + 1 - begin  # the rows of a run need not be adjacent, but row < last
-            row, begin = min(row, last_row), stop + 1
+            row, begin = self._row(stop + 1, row, last_row), stop + 1
         if begin > self.next:
             self.open(self.next, begin - 1, row, asked=False, by=self.sender)
         for request in self.requests:
@@ -131,22 +163,34 @@ class Numbers:
             )  # fmt: skip
         self.next = end + 1
 
+    def _row(self, number: int, row: int, last_row: int) -> int:
+        return row if row == last_row else self.place(self, row, last_row, number)
+
     def _seen_again(self, begin: int, end: int, row: int, last_row: int) -> None:
         """Numbers below the next one, unflagged: late originals, or used twice (SEQ-03)."""
-        assert self.next is not None
-        at = begin
+        at, closed = begin, last_row
         for hole in self.holes.take(begin, end):
             if at < hole.begin:
                 self._too_low(at, hole.begin - 1, row, last_row)
+            first, closed = self._rows(hole.begin, hole.end, begin, end, row, last_row)
             self.say(
-                Kind.LATE, row, last_row=last_row, begin=hole.begin, end=hole.end,
-                count=hole.count, gap=self.gap,
+                Kind.LATE, first, last_row=closed, begin=hole.begin, end=hole.end,
+                count=hole.size, gap=self.gap,
             )  # fmt: skip
-            self._answer(hole.begin, hole.end, last_row, messages=hole.count)
+            self._answer(hole.begin, hole.end, first, closed, messages=True)
             at = hole.end + 1
         if at <= end:
-            self._too_low(at, end, row, last_row)
-        self._close(last_row)
+            self._too_low(at, end, self._row(at, row, last_row), last_row)
+        self._close(closed)
+
+    def _rows(
+        self, begin: int, end: int, first: int, last: int, row: int, last_row: int
+    ) -> tuple[int, int]:
+        """The rows of begin and end in the run first..last."""
+        return (
+            row if begin == first else self._row(begin, row, last_row),
+            last_row if end == last else self._row(end, row, last_row),
+        )
 
     def _too_low(self, begin: int, end: int, row: int, last_row: int) -> None:
         unsettled = self.first is not None and end < self.first
@@ -160,34 +204,38 @@ class Numbers:
         self._note_doubt(row, begin)
         if self.next is not None and begin > self.next:  # SEQ-12
             self.open(self.next, begin - 1, row, asked=False, by=self.sender)
-        at = begin
+        at, closed = begin, last_row
         for hole in self.holes.take(begin, end):
+            first, last = self._rows(hole.begin, hole.end, begin, end, row, last_row)
             if at < hole.begin:
-                self._repeated(at, hole.begin - 1, row, last_row)
-            request = self._answer(hole.begin, hole.end, last_row, messages=hole.count)
+                self._repeated(at, hole.begin - 1, self._row(at, row, last_row), first)
+            closed = last
+            gap = self.gap
+            request = self._answer(hole.begin, hole.end, first, last, messages=True)
             self.say(
-                Kind.REPLAYED, row, last_row=last_row, begin=hole.begin, end=hole.end,
-                count=hole.count, gap=self.gap, request=request,
+                Kind.REPLAYED, first, last_row=last, begin=hole.begin, end=hole.end,
+                count=hole.size, gap=gap, request=request,
             )  # fmt: skip
             at = hole.end + 1
+        self._close(closed)
         if at <= end:
-            self._repeated(at, end, row, last_row)
+            self._repeated(at, end, self._row(at, row, last_row), last_row)
         if self.next is not None and end >= self.next:
             self.next = end + 1
-        self._close(last_row)
 
     def _repeated(self, begin: int, end: int, row: int, last_row: int) -> None:
         """Of begin..end nothing is missing. Above the numbers seen it was never sent before."""
         known = self.next
         if known is not None and begin < known <= end:
-            self._repeated(begin, known - 1, row, last_row)
-            begin = known
+            middle = self._row(known, row, last_row)
+            self._repeated(begin, known - 1, row, middle)
+            row, begin = middle, known
         cause = ""
         if known is None or (self.first is not None and begin < self.first):
             cause = "unknown"
         elif begin >= known:
             cause = "never_sent"  # PRS-01
-        request = self._answer(begin, end, last_row, messages=end - begin + 1)
+        request = self._answer(begin, end, row, last_row, messages=True)
         self.say(
             Kind.REPEATED, row, last_row=last_row, begin=begin, end=end,
             count=end - begin + 1, gap=self.gap, request=request, cause=cause,
@@ -206,8 +254,8 @@ class Numbers:
             self.open(known, number - 1, row, asked=False, by=self.sender)
         hole_before = bool(self.holes) and self.holes.first < number
         taken = self.holes.take(number, new - 1)
-        count = sum(hole.count for hole in taken)
-        request = self._answer(number, new - 1, row, messages=0)
+        count = sum(hole.size for hole in taken)
+        request = self._answer(number, new - 1, row, row, messages=False)
         if self.next is None:
             cause = "unknown"
         elif hole_before:
@@ -272,6 +320,15 @@ class Numbers:
             expected=before, cause="asked" if asked else "hole",
         )  # fmt: skip
 
+    def _show_again(self, row: int) -> None:
+        """What a connection left missing is a gap again in the next one (RRQ-09)."""
+        self.gap = self.new_gap(self.session, self.receiver)
+        self.gap_begin, self.gap_end = self.holes.first, self.holes.last
+        self.say(
+            Kind.GAP, row, begin=self.gap_begin, end=self.gap_end, count=self.holes.count,
+            gap=self.gap, cause="again",
+        )  # fmt: skip
+
     def _close(self, row: int) -> None:
         if self.gap is not None and not self.holes:
             self.say(Kind.CLOSED, row, begin=self.gap_begin, end=self.gap_end, gap=self.gap)
@@ -294,7 +351,7 @@ class Numbers:
                 continue
             self.holes.take(hole.begin, hole.end)
             self.say(
-                Kind.LOST, row, begin=hole.begin, end=hole.end, count=hole.count, by=by,
+                Kind.LOST, row, begin=hole.begin, end=hole.end, count=hole.size, by=by,
                 gap=self.gap, cause="unknown" if hole.asked else cause,
             )  # fmt: skip
         self._close(row)
@@ -420,8 +477,12 @@ class Numbers:
             self.requests.append(Request(ordinal, number, self.next - 1, True, True, number))
             self.asked.append((number, self.next - 1))
 
-    def _answer(self, begin: int, end: int, row: int, *, messages: int) -> int | None:
+    def _answer(
+        self, begin: int, end: int, row: int, last_row: int, *, messages: bool
+    ) -> int | None:
         """Which request begin..end answers, the first when several; they are moved on."""
+        if not self.requests and not self.done:
+            return None
         ordinal, at = None, begin
         while at <= end:
             request = self._request_of(at, end)
@@ -435,7 +496,7 @@ class Numbers:
             request.cursor = max(request.cursor, stop + 1)
             if request.cursor <= request.end:
                 break
-            self._answered(request, row)
+            self._answered(request, self._row(stop, row, last_row) if messages else row)
             at = stop + 1
         if ordinal is None:
             late = (one for one in self.done if one.begin <= begin <= one.end)
@@ -487,7 +548,7 @@ class Numbers:
             if hole.connection < self.connection and not self._was_asked(hole):
                 self.holes.take(hole.begin, hole.end)
                 self.say(
-                    Kind.LOST, row, begin=hole.begin, end=hole.end, count=hole.count,
+                    Kind.LOST, row, begin=hole.begin, end=hole.end, count=hole.size,
                     gap=self.gap, cause="unknown" if hole.asked else "not_asked",
                 )  # fmt: skip
         self._close(row)

@@ -25,6 +25,8 @@ from fixlab.frames import MESSAGES, MISSING, check, numbers
 
 _INTEGERS = ("begin_seq_no", "end_seq_no", "new_seq_no", "next_expected", "heart_bt_int")
 
+_WINDOW = 1 << 12  # rows looked at together for one number
+
 
 def reconstruct(
     frame: Any, *, expected_start: Mapping[str, int] | None = None
@@ -80,6 +82,7 @@ class _Machine:
         self._numbers: dict[int, Numbers] = {}
         self._sessions: dict[int, Session] = {}
         self._sides_of: dict[str, list[tuple[int, Numbers]]] = {}
+        self._codes: dict[tuple[str, str], int] = {}
         by_name: dict[str, Session] = {}
         for stream, view in _views(columns, items):
             name, sender = columns.streams[stream]
@@ -93,6 +96,7 @@ class _Machine:
                 emit=self._events.append,
                 new_gap=self._new_gap,
                 new_request=self._new_request,
+                place=self._place,
             )
             session = by_name.get(name)
             if session is None:
@@ -101,6 +105,7 @@ class _Machine:
             session.sides.append(one)
             self._sides_of.setdefault(name, []).append((stream, one))
             self._numbers[stream], self._sessions[stream] = one, session
+            self._codes[name, sender] = stream
         self._start(expected_start)
 
     def _start(self, expected_start: Mapping[str, int]) -> None:
@@ -178,6 +183,18 @@ class _Machine:
     def _new_request(self) -> int:
         self._requests += 1
         return self._requests - 1
+
+    def _place(self, one: Numbers, row: int, last_row: int, number: int) -> int:
+        """The row of a number in a run of rows that need not stand together."""
+        columns = self._columns
+        stream, at = self._codes[one.session, one.sender], row
+        while at <= last_row:
+            here = slice(at, min(at + _WINDOW, last_row + 1))
+            match = (columns.number[here] == number) & (columns.stream[here] == stream)
+            if match.any():
+                return at + int(match.argmax())
+            at += _WINDOW
+        raise AssertionError(f"no row {row} to {last_row} has number {number}")
 
     def _time_of(self, row: int) -> int | None:
         time = int(self._columns.time[row])

@@ -27,12 +27,7 @@ def messages_of(frame: Any) -> tuple[pd.DataFrame, Rows] | None:
 
     Raises `SchemaError` when it is one, but not a sound one.
     """
-    frame = getattr(frame, "frame", frame) if not isinstance(frame, pd.DataFrame) else frame
-    if not isinstance(frame, pd.DataFrame):
-        raise SchemaError(
-            f"expected a frame of schema messages or transitions, or a log, "
-            f"found {type(frame).__name__}"
-        )
+    frame = frame_of(frame)
     if "kind" not in frame.columns:
         return None
     frame = check(frame, TRANSITIONS)
@@ -42,6 +37,20 @@ def messages_of(frame: Any) -> tuple[pd.DataFrame, Rows] | None:
     chosen[_released(frame, kind)] = False
     rows = np.flatnonzero(chosen)
     return _messages(frame, rows, kind), rows
+
+
+def frame_of(frame: Any) -> pd.DataFrame:
+    """The frame itself, or the one of a log that was read.
+
+    Raises `SchemaError` when it is neither.
+    """
+    frame = getattr(frame, "frame", frame) if not isinstance(frame, pd.DataFrame) else frame
+    if not isinstance(frame, pd.DataFrame):
+        raise SchemaError(
+            "expected a frame of schema messages or transitions, or a log, "
+            f"found {type(frame).__name__}"
+        )
+    return frame
 
 
 def _released(frame: pd.DataFrame, kind: Rows) -> list[int]:
@@ -124,9 +133,9 @@ def _sides(part: pd.DataFrame) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
 def _reset_steps(frame: pd.DataFrame, kind: Rows) -> npt.NDArray[np.bool_]:
     """Rows of a step in which both counters began anew."""
     session, step = codes(frame, "session"), numbers(frame, "step")
-    resets = kind == _KINDS.index(Kind.RESET_BOTH)
+    resets: npt.NDArray[np.bool_] = kind == _KINDS.index(Kind.RESET_BOTH)
     if not resets.any():
         return resets
     width = int(step.max()) + 1
     key = session * width + step
-    return np.isin(key, key[resets])
+    return np.asarray(np.isin(key, key[resets]), np.bool_)

@@ -35,15 +35,6 @@ from fixlab.wire.tags import (
 )
 
 _S, _K = SessionState, TransitionKind
-# What a deviation is, and the code of its finding.
-KINDS = {
-    "missing": "REPLAY_MISSING",  # the rule demands a message that never came
-    "late": "REPLAY_LATE",  # it came, later than tolerated
-    "different": "REPLAY_DIFFERENT",  # it came, and says something else
-    "unexpected": "REPLAY_UNEXPECTED",  # no rule calls for it, or one forbids it
-    "number": "REPLAY_NUMBER",  # it bears another MsgSeqNum(34)
-    "went_on": "REPLAY_WENT_ON",  # the session was to end, and the engine went on
-}
 _TICKS_MAX = 1_000  # timers between two rows: a longer silence counts as one
 _BATCHES_MAX = 1_000_000  # of one replay
 _TURNS_MAX = 6  # messages back and forth until two sessions are up
@@ -56,7 +47,10 @@ _LEFT = (_K.SENT, _K.RESENT, _K.FILL_SENT)
 class Deviation(NamedTuple):
     """One step in which the engine did otherwise than its rule demands."""
 
-    kind: str  # of `KINDS`
+    # missing: its rule demands a message that never came; late: it came later than tolerated;
+    # different: it says something else; unexpected: no rule calls for it, or one forbids it;
+    # number: it bears another MsgSeqNum(34); went_on: the session was to end, and did not.
+    kind: str
     rule: str
     row: int  # that shows it: the engine's message, or the one that called for an answer
     time: int

@@ -12,9 +12,9 @@ import pandas as pd
 from fixlab import redact, times
 from fixlab.analysis._acts import Act
 from fixlab.analysis._habits import Line, settings_of
-from fixlab.analysis._rehearsal import KINDS, Deviation, Rehearsal
+from fixlab.analysis._rehearsal import Deviation, Rehearsal
 from fixlab.errors import ConfigError
-from fixlab.frames import FINDING_COLUMNS, MESSAGES, MISSING, REPLAY, build, check, nanoseconds
+from fixlab.frames import FINDINGS, MESSAGES, MISSING, REPLAY, build, check, nanoseconds
 from fixlab.rules import RULES, Level
 from fixlab.session.config import SessionConfig
 from fixlab.session.profiles import PROFILES
@@ -78,7 +78,7 @@ class Replay:
     @property
     def findings(self) -> pd.DataFrame:
         """The deviations as findings."""
-        return self.table[list(FINDING_COLUMNS)]
+        return self.table[FINDINGS.names]
 
     def steps(self) -> Iterator[Step]:
         """Walk through the log once more, one message at a time."""
@@ -346,7 +346,7 @@ def _table(found: Sequence[tuple[_Played, Deviation]]) -> pd.DataFrame:
     return build(
         REPLAY,
         {
-            "code": [KINDS[one.kind] for one in deviations],
+            "code": [f"REPLAY_{one.kind.upper()}" for one in deviations],
             "severity": ["fault" if must else "risk" for must in musts],
             "confidence": ["medium" if one.deduced else "high" for one in deviations],
             "rule": column("rule"),

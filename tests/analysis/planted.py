@@ -12,6 +12,8 @@ from typing import Any
 
 from fixlab.faults import Faults, LinkFaults, PeerFaults
 from fixlab.session.config import SessionConfig
+from fixlab.session.schedule import Schedule
+from fixlab.session.transitions import SessionState
 from fixlab.sim import Loopback
 from fixlab.stores import MemoryStore
 from fixlab.wire.message import Message
@@ -73,18 +75,29 @@ def played(
     sell_orders: int = 2,
     after: float = 40.0,
     logout: bool = True,
+    probe: bool = False,
+    refused: bool = False,
+    next_expected: bool = False,
     **options: Any,
 ) -> Callable[[], Logs]:
     """Log on, trade with some of BUY's messages lost, wait, log out."""
+    if next_expected:
+        config = SessionConfig(sender_comp_id="BUY", target_comp_id="SELL", next_expected=True)
+        options["config"] = config
 
     def make() -> Logs:
         made, recorder = lab(buy, sell, **options)
-        made.logon()
+        made._connect()
+        made.run(seconds=1)
+        if refused:
+            return recorder.finish()
         if drop:
             made.drop(sender="initiator", msg_seq_nums=drop)
         trade(made, orders, sell=sell_orders)
+        if probe:
+            made.initiator.test_request()
         made.run(seconds=after)
-        if logout:
+        if logout and made.initiator.session.state is SessionState.ACTIVE:
             made.logout()
         return recorder.finish()
 
@@ -250,6 +263,30 @@ def told(text: str, *, logon: bool = True, **options: Any) -> Callable[[], Logs]
     return lambda: script((LOGON if logon else "") + text, **options)
 
 
+def simulated(
+    code: str,
+    side: str,
+    *,
+    keepers: tuple[str, ...] = BOTH,
+    styles: tuple[str, ...] = STYLES,
+    name: str = "",
+    also: tuple[str, ...] = (),
+    **options: Any,
+) -> Plant:
+    """A plant that a simulated session has."""
+    return Plant(
+        code=code, side=side, make=played(**options), keepers=keepers, styles=styles,
+        # In its sender's own log what was dropped never left, which is a trouble of its own.
+        name=f"simulated {name}".strip(),
+        also=(*also, "SEQ_SKIPPED") if "drop" in options else also,
+    )  # fmt: skip
+
+
+def replying(code: str, buy: PeerFaults, *, name: str = "") -> Plant:
+    """A plant in how BUY answers after a lost connection: its last words are a gap fill."""
+    return Plant(code=code, side="BUY", make=after_cut(buy), name=f"after a cut {name}".strip())
+
+
 P = Plant
 PLANTS: tuple[Plant, ...] = (
     # Gaps and their recovery ---------------------------------------------------------------
@@ -258,6 +295,7 @@ PLANTS: tuple[Plant, ...] = (
     P(
         code="GAP_NOT_REQUESTED",
         side="SELL",
+        keepers=("SELL",),
         make=told("1 > D 2\n2 > D 3 lost\n3 > D 4\n4 > D 5\n9 < 0 2\n20 > D 6\n29 > 0 7"),
     ),
     P(
@@ -284,7 +322,7 @@ PLANTS: tuple[Plant, ...] = (
             "3.3 > 4 3 dup 123=Y 36=4\n9 > D 5 lost\n10 > D 6\n10.1 < 2 3 7=5 16=5\n"
             "10.2 > 4 6 dup 123=Y 36=7\n20 > D 7\n29 < 0 4\n40 > D 8\n58 < 0 5\n65 > D 9"
         ),
-        also=("RESEND_UNANSWERED", "GAPFILL_BAD_SEQ"),
+        also=("RESEND_UNANSWERED", "GAPFILL_BAD_SEQ", "APP_MSG_FILLED_OVER"),
     ),
     P(
         code="RESEND_LOOP",
@@ -301,6 +339,7 @@ PLANTS: tuple[Plant, ...] = (
     P(
         code="RESEND_BAD_BEGIN",
         side="SELL",
+        keepers=("SELL",),
         make=told(
             "1 > D 2\n2 > D 3 lost\n2 > D 4 lost\n3 > D 5\n3.1 < 2 2 7=4 16=0\n"
             "3.2 > D 4 dup\n3.3 > D 5 dup\n9 > D 6\n29 < 0 3\n30 > D 7"
@@ -357,8 +396,7 @@ PLANTS: tuple[Plant, ...] = (
         code="GAPFILL_BAD_SEQ",
         side="BUY",
         make=told(
-            "1 > D 2\n2 > 0 3 lost\n3 > D 4\n3.1 < 2 2 7=3 16=3\n3.2 > 4 5 123=Y 36=6\n"
-            "9 > D 6"
+            "1 > D 2\n2 > 0 3 lost\n3 > D 4\n3.1 < 2 2 7=3 16=3\n3.2 > 4 5 123=Y 36=6\n9 > D 6"
         ),
     ),
     P(
@@ -382,11 +420,17 @@ PLANTS: tuple[Plant, ...] = (
     P(
         code="GAPFILL_SKIPS_UNSEEN",
         side="SELL",
+        keepers=("SELL",),
         make=told(
             "1 > D 2\n2 > D 3 lost\n3 > D 4\n3.1 < 2 2 7=3 16=0\n3.2 > 4 4 dup 123=Y 36=5\n"
             "9 > D 5 lost\n10 > D 6\n10.1 < 2 3 7=5 16=0\n10.2 > D 5 dup\n10.3 > D 6 dup"
         ),
-        also=("RESEND_UNANSWERED", "RESEND_INCOMPLETE", "GAPFILL_BAD_SEQ", "APP_MSG_FILLED_OVER"),
+        also=(
+            "RESEND_UNANSWERED",
+            "RESEND_INCOMPLETE",
+            "GAPFILL_BAD_SEQ",
+            "APP_MSG_FILLED_OVER",
+        ),
     ),
     P(
         code="GAPFILL_IGNORED",
@@ -406,7 +450,14 @@ PLANTS: tuple[Plant, ...] = (
         side="BUY",
         make=told("1 > D 2\n2 > D 3\n3 > 4 4 36=2000004\n9 > D 2000004\n10 < 0 2"),
     ),
-    P(code="RESET_BACKWARDS", side="BUY", make=told("1 > D 2\n2 > D 3\n3 > 4 4 36=2\n4 > D 5")),
+    P(
+        code="RESET_BACKWARDS",
+        side="BUY",
+        make=told(
+            "1 > D 2\n2 > D 3\n3 > 4 4 36=2\n4 > D 2 11=X\n"
+            "4.1 < 5 2 58=MsgSeqNum_too_low,_expecting_4_but_received_2"
+        ),
+    ),
     # Resets of both numbers ----------------------------------------------------------------
     P(
         code="RESET_NOT_HONOURED",
@@ -472,13 +523,19 @@ PLANTS: tuple[Plant, ...] = (
         side="BUY",
         make=told("1 > D 2\n2 > D 3\n3 > D 3 11=OTHER\n4 > D 4\n5 < 8 2"),
     ),
-    P(code="SEQ_SKIPPED", side="BUY", make=played(buy=peer(skip=[5])), keepers=("BUY",),
-      styles=("quickfix", "prefixed")),
+    P(
+        code="SEQ_SKIPPED",
+        side="BUY",
+        make=played(buy=peer(skip=[5])),
+        keepers=("BUY",),
+        styles=("quickfix", "prefixed"),
+    ),
     P(
         code="MANUAL_SEQ_EDIT",
         side="BUY",
         make=told(
-            "1 > D 2\n2 < 8 2\n3 > 5 3\n3.1 < 5 3\n60 > A 104\n60.1 < A 4\n60.2 < 2 5 7=4 16=0\n"
+            "1 > D 2\n2 < 8 2\n3 > 5 3\n3.1 < 5 3\n60 > A 104\n60.1 < A 4\n"
+            "60.2 < 2 5 7=4 16=0\n"
             "60.3 > 4 4 dup 123=Y 36=105\n61 > D 105"
         ),
         keepers=("BUY",),
@@ -517,7 +574,8 @@ PLANTS: tuple[Plant, ...] = (
     ),
     P(
         code="MESSAGE_LOST",
-        side="",
+        side="SELL",
+        keepers=("SELL",),
         make=told(
             "1 > D 2\n2 > D 3 lost\n2.5 > 5 4\n2.6 < 5 2\n60 > A 5\n60.1 < A 3\n61 > D 6\n"
             "62 < 8 4\n70 > 5 7\n70.1 < 5 5\n80 > A 8\n80.1 < A 6"
@@ -527,12 +585,15 @@ PLANTS: tuple[Plant, ...] = (
     P(
         code="LOGOUT_DURING_GAP",
         side="SELL",
-        make=told(
-            "1 > D 2\n2 > D 3 lost\n3 > D 4\n3.1 < 5 2 58=MsgSeqNum_too_high\n3.2 > 5 5"
-        ),
+        keepers=("SELL",),
+        make=told("1 > D 2\n2 > D 3 lost\n3 > D 4\n3.1 < 5 2 58=MsgSeqNum_too_high\n3.2 > 5 5"),
     ),
     # Connections ---------------------------------------------------------------------------
-    P(code="SECOND_LOGON", side="BUY", make=told("1 > D 2\n2 < 8 2\n3 > A 3\n4 > D 4\n4.5 < 8 3")),
+    P(
+        code="SECOND_LOGON",
+        side="BUY",
+        make=told("1 > D 2\n2 < 8 2\n3 > A 3\n4 > D 4\n4.5 < 8 3"),
+    ),
     P(
         code="LOGON_REFUSED",
         side="",
@@ -542,10 +603,12 @@ PLANTS: tuple[Plant, ...] = (
         code="RECONNECT_HAMMER",
         side="BUY",
         make=told(
-            "\n".join(f"{n * 0.5} > A {n + 1}\n{n * 0.5 + 0.1} < 5 {n + 1} 58=No"
-                      for n in range(12)),
+            "\n".join(
+                f"{n * 0.5} > A {n + 1}\n{n * 0.5 + 0.1} < 5 {n + 1} 58=No" for n in range(12)
+            ),
             logon=False,
         ),
+        also=("LOGON_REFUSED",),
     ),
     P(
         code="MSG_BEFORE_LOGON",
@@ -555,14 +618,23 @@ PLANTS: tuple[Plant, ...] = (
     P(
         code="LOGON_UNANSWERED",
         side="",
-        make=told(LOGON_LOGOUT + "60 > A 4\n70 > A 5\n70.1 < A 4\n71 > D 6\n72 < 8 5",
-                  logon=False),
+        make=told(
+            LOGON_LOGOUT + "60 > A 4\n70 > A 5\n70.1 < A 4\n71 > D 6\n72 < 8 5", logon=False
+        ),
     ),
     P(
         code="ENDED_WITHOUT_LOGOUT",
         side="",
-        make=told("1 > D 2\n2 < 8 2\n70 > A 3\n70.1 < A 3\n71 > D 4\n72 < 8 4\n73 > 5 5\n73.1 < 5 5"),
+        make=told(
+            "1 > D 2\n2 < 8 2\n70 > A 3\n70.1 < A 3\n71 > D 4\n72 < 8 4\n73 > 5 5\n73.1 < 5 5"
+        ),
         also=("HEARTBEAT_MISSING",),
+    ),
+    P(
+        code="OUTSIDE_WINDOW",
+        side="BUY",
+        make=told(LOGON_LOGOUT, logon=False),
+        options={"schedule": Schedule(start="10:00:00", end="17:00:00")},
     ),
     # Time ----------------------------------------------------------------------------------
     P(
@@ -623,7 +695,9 @@ PLANTS: tuple[Plant, ...] = (
     P(
         code="SESSION_REJECT",
         side="",
-        make=told("1 > D 2\n1.1 < 3 2 45=2 371=55 372=D 373=1 58=Required_tag_missing\n2 > D 3"),
+        make=told(
+            "1 > D 2\n1.1 < 3 2 45=2 371=55 372=D 373=1 58=Required_tag_missing\n2 > D 3"
+        ),
     ),
     P(
         code="DIRECTION_INFERRED",
@@ -631,6 +705,67 @@ PLANTS: tuple[Plant, ...] = (
         make=told(LOGON_LOGOUT, logon=False),
         styles=("raw",),
     ),
+    # The same troubles as simulated sessions have them --------------------------------------
+    simulated(
+        "GAP_NOT_REQUESTED", "SELL", sell=peer(request_never=1.0), drop=(4,), keepers=("SELL",)
+    ),
+    simulated(
+        "RESEND_BAD_BEGIN",
+        "SELL",
+        sell=peer(request_bad_begin=1.0),
+        drop=(4, 5),
+        keepers=("SELL",),
+    ),
+    simulated("RESEND_INVALID", "SELL", sell=peer(request_from_zero=1.0), drop=(4,)),
+    simulated(
+        "RESEND_UNANSWERED", "BUY", buy=peer(resend_unanswered=1.0), drop=(4,), after=150
+    ),
+    simulated(
+        "RESEND_INCOMPLETE", "BUY", buy=peer(resend_incomplete=1.0), drop=(4, 5, 6), after=150
+    ),
+    simulated(
+        "RESEND_UNJUSTIFIED",
+        "SELL",
+        sell=peer(request_unjustified=[3]),
+        keepers=("SELL",),
+        styles=("quickfix", "prefixed"),
+    ),
+    simulated("REPLAY_INTERLEAVED", "BUY", buy=peer(replay_interleaved=[5]), drop=(4, 5, 6)),
+    simulated(
+        "LOGOUT_DURING_GAP",
+        "SELL",
+        sell=peer(logout_on_gap=1.0),
+        drop=(4,),
+        keepers=("SELL",),
+        logout=False,
+    ),
+    replying("GAPFILL_BAD_SEQ", peer(gap_fill_bad_seq=1.0)),
+    replying("GAPFILL_BAD_NEWSEQ", peer(gap_fill_short=1.0), name="short"),
+    replying("GAPFILL_BAD_NEWSEQ", peer(gap_fill_long=1.0), name="long"),
+    replying("NEWSEQ_ABSURD", peer(gap_fill_absurd=1.0)),
+    simulated(
+        "POSSDUP_NO_ORIG", "BUY", buy=peer(no_orig_sending_time=[4]), drop=(4, 5), logout=False
+    ),
+    simulated(
+        "ORIG_AFTER_SENDING", "BUY", buy=peer(orig_after_sending=[4]), drop=(4, 5), logout=False
+    ),
+    simulated("DUPLICATE_NOT_FLAGGED", "BUY", buy=peer(repeat=[4]), logout=False),
+    simulated(
+        "DUPLICATE_NOT_FLAGGED", "BUY", buy=peer(number_reused=[4]), logout=False, name="reused"
+    ),
+    simulated("TESTREQ_UNANSWERED", "SELL", sell=peer(test_request_unanswered=1.0), probe=True),
+    simulated("SECOND_LOGON", "BUY", buy=peer(second_logon=[3]), logout=False),
+    simulated("MSG_BEFORE_LOGON", "SELL", sell=peer(request_before_logon=1.0)),
+    simulated("LOGON_REFUSED", "", sell=peer(refuse_logon=[1]), refused=True),
+    simulated("RESET_UNASKED", "SELL", sell=peer(reset_unasked=[1]), logout=False),
+    simulated(
+        "NEXT_EXPECTED_MISMATCH",
+        "SELL",
+        sell=peer(bad_next_expected=[1]),
+        next_expected=True,
+        logout=False,
+    ),
+    simulated("GARBLED", "BUY", buy=peer(garble=[4])),
 )
 
 
@@ -643,7 +778,7 @@ def truncated() -> Logs:
 
 
 CONTROLS: tuple[Plant, ...] = tuple(
-    Plant(code="", side="", name=name, make=make, **options)
+    Plant(code="", side="", name=name, make=make, styles=options.get("styles", STYLES))
     for name, make, options in (
         ("no trouble", played(), {}),
         ("recovered gap", played(drop=(4, 5)), {}),

@@ -2,8 +2,8 @@
 
     python tests/bench/run.py [PART ...]
 
-The parts are codec, stores, import, journal, sessions, replays, simulations,
-conformance and logs; all of them when none is named.
+The parts are codec, stores, import, journal, sessions, replays, simulations, conformance,
+logs and gaps; all of them when none is named.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.bench import (
     codec,
     conformance,
+    gaps,
     imports,
     journals,
     logs,
@@ -35,6 +36,8 @@ PARTS = {
     "replays": replays.run,
     "simulations": simulations.run,
     "conformance": conformance.run,
+    "logs": logs.run,
+    "gaps": gaps.run,
 }
 
 

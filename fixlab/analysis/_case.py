@@ -1,0 +1,248 @@
+"""What the groups of findings look at: the frame as arrays, and its events by subject."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fixlab.analysis._codes import CODES
+from fixlab.analysis._events import Direction, Event, Kind, Reconstruction
+from fixlab.frames import MISSING, codes, nanoseconds, numbers
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+SECOND = 1_000_000_000
+ADMIN = ("0", "1", "2", "3", "4", "5", "A")
+# Events around another one that are looked at: what is further away is not about it.
+NEAR_MAX = 256
+HEARTBEAT_SECONDS = 30  # HeartBtInt(108) where no Logon tells it
+
+
+class Found(NamedTuple):
+    """A finding before it is numbered. `topics`: what it is about, to find what follows."""
+
+    code: str
+    row: int
+    session: str
+    summary: str
+    side: str = ""  # CompID at fault
+    by: str = ""
+    begin: int | None = None
+    end: int | None = None
+    confidence: str = "high"
+    severity: str = ""  # "" is that of the code
+    rows: tuple[int, ...] = ()  # evidence beside `row`
+    topics: tuple[tuple[Any, ...], ...] = ()
+
+    @property
+    def level(self) -> str:
+        """How severe it is."""
+        return self.severity or CODES[self.code].severity
+
+
+class Case:
+    """A frame and its events; all lookups that more than one group needs."""
+
+    def __init__(self, frame: pd.DataFrame, made: Reconstruction) -> None:
+        self.frame = frame
+        self.made = made
+        self.time = nanoseconds(frame, "time")
+        self.number = numbers(frame, "msg_seq_num")
+        self.poss_dup = frame["poss_dup"].to_numpy(np.bool_)
+        self.gap_fill = frame["gap_fill"].to_numpy(np.bool_)
+        self.valid = frame["valid"].to_numpy(np.bool_)
+        self.msg_type = codes(frame, "msg_type")
+        self.msg_types = [str(name) for name in frame["msg_type"].cat.categories]
+        self.sender = codes(frame, "sender")
+        self.senders = [str(name) for name in frame["sender"].cat.categories]
+        self.session = codes(frame, "session")
+        self.sessions = [str(name) for name in frame["session"].cat.categories]
+        self.by_kind: dict[Kind, list[Event]] = defaultdict(list)
+        for event in made.events:
+            self.by_kind[event.kind].append(event)
+        self.view = {(one.session, one.sender): one.view for one in made.directions}
+        self.one_sided = {one.session: one.one_sided for one in made.directions}
+        self._streams: dict[Kind, dict[tuple[str, str], tuple[list[int], list[Event]]]] = {}
+        self.asked = {
+            event.request: event
+            for event in self.by_kind[Kind.ASKED]
+            if event.request is not None
+        }
+
+    # Rows ----------------------------------------------------------------------------------
+
+    @cached_property
+    def application(self) -> Bools:
+        """Which rows are application messages."""
+        admin = np.array([name in ADMIN or not name for name in self.msg_types], np.bool_)
+        return ~admin[self.msg_type] & self.valid if len(admin) else np.zeros(0, np.bool_)
+
+    @cached_property
+    def _places(self) -> dict[tuple[str, str], Ints]:
+        """The rows of each direction, from one sort of all rows."""
+        key = self.session * (len(self.senders) + 1) + self.sender
+        order = np.argsort(key, kind="stable").astype(np.int64)
+        parts = np.split(order, np.flatnonzero(np.diff(key[order])) + 1) if len(key) else []
+        return {
+            (self.sessions[self.session[rows[0]]], self.senders[self.sender[rows[0]]]): rows
+            for rows in parts
+            if self.session[rows[0]] >= 0 and self.sender[rows[0]] >= 0
+        }
+
+    def rows_of(self, session: str, sender: str) -> Ints:
+        """The rows of one direction, ascending."""
+        return self._places.get((session, sender), np.empty(0, np.int64))
+
+    def between(self, session: str, sender: str, after: int, until: int) -> Ints:
+        """Rows of one direction behind row `after`, up to row `until`."""
+        rows = self.rows_of(session, sender)
+        low, high = np.searchsorted(rows, [after + 1, until + 1])
+        return rows[low:high]
+
+    def is_type(self, rows: Ints, *names: str) -> Bools:
+        """Which of these rows are of one of these types."""
+        wanted = [i for i, name in enumerate(self.msg_types) if name in names]
+        return np.isin(self.msg_type[rows], wanted)
+
+    def type_of(self, row: int) -> str:
+        """MsgType(35) of a row."""
+        code = int(self.msg_type[row])
+        return self.msg_types[code] if code >= 0 else ""
+
+    def text_of(self, row: int) -> str:
+        """Text(58) of a row."""
+        return str(self.frame["text"].iloc[row])
+
+    def seconds(self, one: int, other: int) -> float:
+        """From one row to another; nan when a time is missing."""
+        a, b = int(self.time[one]), int(self.time[other])
+        return float("nan") if MISSING in (a, b) else (b - a) / SECOND
+
+    # Events --------------------------------------------------------------------------------
+
+    def of(self, *kinds: Kind) -> list[Event]:
+        """The events of these kinds, in order of their rows."""
+        if len(kinds) == 1:
+            return self.by_kind[kinds[0]]
+        return sorted((e for kind in kinds for e in self.by_kind[kind]), key=lambda e: e.row)
+
+    def _stream(self, kind: Kind, session: str, sender: str) -> tuple[list[int], list[Event]]:
+        if kind not in self._streams:
+            made: dict[tuple[str, str], tuple[list[int], list[Event]]] = {}
+            for event in self.by_kind[kind]:
+                rows, events = made.setdefault((event.session, event.sender), ([], []))
+                rows.append(event.row)
+                events.append(event)
+            self._streams[kind] = made
+        return self._streams[kind].get((session, sender), ([], []))
+
+    def before(self, kind: Kind, about: Event, *, sender: str = "") -> list[Event]:
+        """The last `NEAR_MAX` events up to its row about the same numbers, the latest first."""
+        rows, events = self._stream(kind, about.session, sender or about.sender)
+        at = bisect_right(rows, about.row)
+        return events[max(at - NEAR_MAX, 0) : at][::-1]
+
+    def after(self, kind: Kind, about: Event, *, sender: str = "") -> list[Event]:
+        """The first `NEAR_MAX` events from its row on about the same numbers."""
+        rows, events = self._stream(kind, about.session, sender or about.sender)
+        at = bisect_left(rows, about.row)
+        return events[at : at + NEAR_MAX]
+
+    @cached_property
+    def answered(self) -> set[int]:
+        """Requests that were answered to their end."""
+        return {e.request for e in self.of(Kind.ANSWERED) if e.request is not None}
+
+    def ask_of(self, event: Event) -> Event | None:
+        """The ResendRequest that an event is about."""
+        return None if event.request is None else self.asked.get(event.request)
+
+    @cached_property
+    def gap_ends(self) -> dict[tuple[str, str, int], Event]:
+        """(session, sender, gap) -> how it ended; none is still open."""
+        return {
+            (event.session, event.sender, event.gap): event
+            for event in self.of(Kind.CLOSED, Kind.ABANDONED)
+            if event.gap is not None
+        }
+
+    @cached_property
+    def gap_asks(self) -> dict[tuple[str, str, int], list[Event]]:
+        """(session, sender, gap) -> what was asked for it."""
+        found: dict[tuple[str, str, int], list[Event]] = defaultdict(list)
+        for event in self.of(Kind.ASKED):
+            if event.gap is not None and event.cause != "invalid":
+                found[event.session, event.sender, event.gap].append(event)
+        return found
+
+    @cached_property
+    def _connection_ends(self) -> dict[tuple[str, int], int]:
+        return {(e.session, e.connection): e.row for e in self.of(Kind.ENDED)}
+
+    def end_of(self, event: Event) -> int:
+        """The last row of the connection that an event is in."""
+        last = len(self.time) - 1
+        return self._connection_ends.get((event.session, event.connection), last)
+
+    @cached_property
+    def heartbeat(self) -> dict[tuple[str, int], int]:
+        """(session, connection) -> HeartBtInt(108) of its Logons, the later one counts."""
+        column = numbers(self.frame, "heart_bt_int")
+        return {
+            (e.session, e.connection): int(column[e.row])
+            for e in self.of(Kind.LOGON)
+            if column[e.row] != MISSING
+        }
+
+    def epoch_row(self, event: Event) -> int:
+        """Where the numbers that an event is about began anew; -1 is before the log."""
+        begun = [
+            e.row for kind in (Kind.EPOCH, Kind.REWOUND) for e in self.before(kind, event)[:1]
+        ]
+        return max(begun) - 1 if begun else -1
+
+    @cached_property
+    def filtered(self) -> set[str]:
+        """Sessions whose log leaves Heartbeats out: holes, no request, not one Heartbeat."""
+        asking = {event.session for event in self.of(Kind.ASKED)}
+        holes = dict.fromkeys(event.session for event in self.of(Kind.GAP))
+        return {name for name in holes if name not in asking and self._without_beats(name)}
+
+    def _without_beats(self, session: str) -> bool:
+        sides = [self.rows_of(session, one.sender) for one in self.sides_of[session]]
+        rows = np.sort(np.concatenate(sides))
+        lasted = self.seconds(int(rows[0]), int(rows[-1]))
+        return lasted > 2 * HEARTBEAT_SECONDS and not self.is_type(rows, "0").any()
+
+    @cached_property
+    def sides_of(self) -> dict[str, list[Direction]]:
+        """The directions of each session."""
+        found: dict[str, list[Direction]] = defaultdict(list)
+        for one in self.made.directions:
+            found[one.session].append(one)
+        return dict(found)
+
+
+def gap_topic(event: Event) -> tuple[tuple[Any, ...], ...]:
+    """The gap an event is about, as a topic."""
+    if event.gap is None:
+        return ()
+    return (("gap", event.session, event.sender, event.gap),)
+
+
+def connection_topic(event: Event) -> tuple[tuple[Any, ...], ...]:
+    """The connection an event is in, as a topic."""
+    return (("connection", event.session, event.connection),)
+
+
+def span(begin: int | None, end: int | None) -> str:
+    """4, or 4 to 5."""
+    if begin is None:
+        return "?"
+    return f"{begin}" if end is None or end == begin else f"{begin} to {end}"

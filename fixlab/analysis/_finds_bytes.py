@@ -1,0 +1,154 @@
+"""Findings about bytes and headers: what single messages show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from fixlab.analysis._case import Case, Found, Ints, span
+from fixlab.analysis._events import Event, Kind
+from fixlab.frames import MISSING, nanoseconds
+
+_CODES = {"body_length": "BODYLENGTH_BAD", "check_sum": "CHECKSUM_BAD"}
+_ROWS_MAX = 200  # of one kind that are told one by one
+
+
+def defects(case: Case) -> Iterator[Found]:
+    """CHECKSUM_BAD, BODYLENGTH_BAD, GARBLED: what is wrong, and whether anybody missed it."""
+    for row in np.flatnonzero(~case.valid)[:_ROWS_MAX].tolist():
+        defect = str(case.frame["defect"].iloc[row])
+        missed = _missed(case, row)
+        asked = (
+            missed is not None
+            and missed.gap is not None
+            and bool(case.gap_asks.get((missed.session, missed.sender, missed.gap)))
+        )
+        sender = _name(case.senders, case.sender[row]) or (missed.sender if missed else "")
+        session = _name(case.sessions, case.session[row]) or (missed.session if missed else "")
+        number = int(case.number[row])
+        which = "" if number == MISSING else f" with MsgSeqNum(34) {number}"
+        if asked:
+            fate, level, confidence = "Its receiver asked for it again.", "", "high"
+        elif missed is not None:
+            fate = (
+                "Its number is missing then; nobody asked for it, so the log itself may be cut."
+            )
+            level, confidence = "risk", "low"
+        else:
+            fate = "Nobody missed it: the logger masks or rewrites it, or nobody checks."
+            level, confidence = "info", "low"
+        yield Found(
+            _CODES.get(defect, "GARBLED"), row, session,
+            f"{sender or 'Unknown sender'}: a message{which} is damaged ({defect}). {fate}",
+            side=sender if asked else "", by=sender, severity=level, confidence=confidence,
+            begin=None if number == MISSING else number,
+            end=None if number == MISSING else number,
+            topics=() if missed is None else (
+                ("gap", missed.session, missed.sender, missed.gap),
+                ("number", missed.session, missed.sender, missed.begin),
+            ),
+        )  # fmt: skip
+
+
+def _name(names: list[str], code: int) -> str:
+    return names[code] if code >= 0 else ""
+
+
+def _missed(case: Case, row: int) -> Event | None:
+    """The gap that the damaged message left: the next one that can be its."""
+    number = int(case.number[row])
+    sender = _name(case.senders, case.sender[row])
+    for event in case.of(Kind.GAP):
+        if event.row < row:
+            continue
+        if number != MISSING and sender == event.sender:
+            if (event.begin or 0) <= number <= (event.end or 0):
+                return event
+        elif not sender or number == MISSING:
+            return event
+    return None
+
+
+def poss_dups(case: Case) -> Iterator[Found]:
+    """POSSDUP_NO_ORIG and ORIG_AFTER_SENDING, one for each stretch of such messages."""
+    sending = nanoseconds(case.frame, "sending_time")
+    orig = nanoseconds(case.frame, "orig_sending_time")
+    dup = case.poss_dup & case.valid
+    everything = np.arange(len(dup))
+    without = dup & (orig == MISSING) & ~case.is_type(everything, "4")
+    later = dup & (orig != MISSING) & (sending != MISSING) & (orig > sending)
+    for code, chosen, what in (
+        ("POSSDUP_NO_ORIG", without, "have PossDupFlag(43)=Y and no OrigSendingTime(122)"),
+        ("ORIG_AFTER_SENDING", later, "have OrigSendingTime(122) later than SendingTime(52)"),
+    ):
+        yield from _stretches(case, code, np.flatnonzero(chosen), what)
+
+
+def _stretches(case: Case, code: str, rows: Ints, what: str) -> Iterator[Found]:
+    """One finding a direction."""
+    key = case.session[rows].astype(np.int64) * (len(case.senders) + 1) + case.sender[rows]
+    for each in dict.fromkeys(key.tolist()):
+        same = rows[key == each]
+        numbers = case.number[same]
+        numbers = numbers[numbers != MISSING]
+        begin = int(numbers.min()) if len(numbers) else None
+        end = int(numbers.max()) if len(numbers) else None
+        row = int(same[0])
+        sender, session = (
+            _name(case.senders, case.sender[row]),
+            _name(case.sessions, case.session[row]),
+        )
+        yield Found(
+            code, row, session,
+            f"{len(same)} messages of {sender} ({span(begin, end)}) {what}.",
+            side=sender, by=sender, begin=begin, end=end,
+            rows=tuple(int(r) for r in same[1:5]),
+        )  # fmt: skip
+
+
+def secrets(case: Case) -> Iterator[Found]:
+    """SECRET_IN_LOG: passwords that stand in the log."""
+    rows = np.flatnonzero(case.frame["secret"].to_numpy(np.bool_)).astype(np.int64)
+    yield from (
+        found._replace(side="", begin=None, end=None)
+        for found in _stretches(case, "SECRET_IN_LOG", rows, "show a password or RawData(96)")
+    )
+
+
+def rejects(case: Case) -> Iterator[Found]:
+    """SESSION_REJECT: a Reject(3), by its number and text."""
+    rows = np.flatnonzero(case.is_type(np.arange(len(case.msg_type)), "3"))
+    ref = case.frame["ref_seq_num"]
+    for row in rows[:_ROWS_MAX].tolist():
+        number = ref.iloc[row]
+        sender = _name(case.senders, case.sender[row])
+        about = "a message" if pd.isna(number) else f"{number}"
+        text = case.text_of(row)
+        yield Found(
+            "SESSION_REJECT", row, _name(case.sessions, case.session[row]),
+            f"{sender} rejects {about}" + (f': "{text}".' if text else ", giving no reason."),
+            by=sender, begin=None if about == "a message" else int(number),
+        )  # fmt: skip
+
+
+def directions(case: Case) -> Iterator[Found]:
+    """DIRECTION_INFERRED: the log does not say which way its messages went."""
+    source = case.frame["direction_from"]
+    for one, sides in case.sides_of.items():
+        first = min(int(case.rows_of(one, side.sender)[0]) for side in sides)
+        how = str(source.iloc[first])
+        if how in ("comp_ids", "timing", ""):
+            ground = {"comp_ids": "their CompIDs", "timing": "their times"}.get(how, "")
+            yield Found(
+                "DIRECTION_INFERRED", first, one,
+                f"Which side kept the log is taken from {ground}."
+                if ground
+                else "Nothing tells which side kept the log, so what was lost on the way and "
+                "what never left look the same.",
+                confidence="medium" if ground else "low",
+            )  # fmt: skip
+
+
+ALL = (defects, poss_dups, secrets, rejects, directions)

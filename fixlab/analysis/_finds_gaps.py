@@ -1,0 +1,226 @@
+"""Findings about missing numbers: who missed them, who asked, what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fixlab.analysis._case import NEAR_MAX, Case, Found, connection_topic, gap_topic, span
+from fixlab.analysis._events import Event, Kind
+
+# A request should leave within a round trip, a gap close within the resend time-out.
+_ASK_SECONDS = 5.0
+_OPEN_SECONDS = 30.0
+
+
+def gaps(case: Case) -> Iterator[Found]:
+    """SEQ_GAP, MANUAL_SEQ_EDIT, SEQ_SKIPPED, GAP_NOT_REQUESTED, GAP_NEVER_CLOSED."""
+    logons = {event.row for event in case.of(Kind.LOGON)}
+    for event in case.of(Kind.GAP):
+        filtered = event.session in case.filtered
+        yield _gap(case, event, filtered)
+        if filtered:
+            continue
+        if event.cause == "hole" and case.view.get((event.session, event.sender)) == "out":
+            yield from _own_hole(case, event, at_logon=event.row in logons)
+        yield from _not_requested(case, event)
+    yield from _never_closed(case)
+
+
+def _gap(case: Case, event: Event, filtered: bool) -> Found:
+    assert event.gap is not None
+    end = case.gap_ends.get((event.session, event.sender, event.gap))
+    asks = case.gap_asks.get((event.session, event.sender, event.gap), [])
+    how = "it is still open where the log ends"
+    if end is not None:
+        after = case.seconds(event.row, end.row)
+        word = "closed" if end.kind == Kind.CLOSED else f"ended with a {end.cause}"
+        how = f"it {word} after {after:.3g} s"
+    told = f"asked for {len(asks)}x" if asks else "nobody asked for it"
+    what = "were missing" if event.begin != event.end else "was missing"
+    summary = (
+        f"{event.sender}'s {span(event.begin, event.end)} {what} at {event.receiver}; "
+        f"{told}, {how}."
+    )
+    if filtered:
+        summary = (
+            f"{event.sender}'s {span(event.begin, event.end)} are not in the log, which has no "
+            "Heartbeat at all: the logger leaves them out."
+        )
+    return Found(
+        "SEQ_GAP", event.row, event.session, summary, by=event.by, begin=event.begin,
+        end=event.end, confidence="low" if filtered else "high",
+        topics=(*gap_topic(event), *connection_topic(event)),
+        rows=tuple(ask.row for ask in asks[:3]) + ((end.row,) if end is not None else ()),
+    )  # fmt: skip
+
+
+def _own_hole(case: Case, event: Event, *, at_logon: bool) -> Iterator[Found]:
+    """A hole in what the log's own side sent: nothing can have been lost on the way."""
+    came = [
+        e
+        for kind in (Kind.REPLAYED, Kind.LATE)
+        for e in case.after(kind, event)
+        if e.gap == event.gap and e.begin is not None and event.begin is not None
+        and e.begin <= (event.end or 0) and (e.end or 0) >= event.begin
+    ]  # fmt: skip
+    rows = case.rows_of(event.session, event.sender)
+    own = case.number[rows[~case.poss_dup[rows] & ~case.gap_fill[rows]]]
+    # Messages that do not count, such as damaged ones, bear their numbers all the same.
+    logged = bool(((own >= (event.begin or 0)) & (own <= (event.end or 0))).any())
+    spoilt = bool((~case.valid[max(event.row - 3, 0) : event.row]).any())
+    if came or spoilt or logged:
+        return
+    below = None if event.begin is None else event.begin - 1
+    below = None if event.begin is None else event.begin - 1
+    code = "MANUAL_SEQ_EDIT" if at_logon else "SEQ_SKIPPED"
+    where = "Its Logon jumps" if at_logon else "It jumps"
+    yield Found(
+        code, event.row, event.session,
+        f"{event.sender} never sent {span(event.begin, event.end)}, as its own log shows. "
+        f"{where} to {int(case.number[event.row])}.",
+        side=event.sender, by=event.sender, begin=event.begin, end=event.end,
+        confidence="medium",
+        topics=(*gap_topic(event), ("number", event.session, event.sender, below)),
+    )  # fmt: skip
+
+
+def _not_requested(case: Case, event: Event) -> Iterator[Found]:
+    assert event.gap is not None
+    key = (event.session, event.sender, event.gap)
+    if event.cause != "hole" or case.one_sided[event.session] or case.gap_asks.get(key):
+        return
+    if any(
+        e.connection == event.connection
+        and (e.cause == "invalid" or (e.begin or 0) <= (event.begin or 0) <= (e.end or 0))
+        for e in case.after(Kind.ASKED, event)
+    ):  # fmt: skip
+        return
+    end = case.gap_ends.get(key)
+    until = min(end.row if end is not None else case.end_of(event), case.end_of(event))
+    spoken = case.between(event.session, event.receiver, event.row, until)
+    spoken = spoken[~case.is_type(spoken, "5", "A")]
+    late = [int(row) for row in spoken if case.seconds(event.row, int(row)) >= _ASK_SECONDS]
+    if not late:
+        return
+    yield Found(
+        "GAP_NOT_REQUESTED", event.row, event.session,
+        f"{event.receiver} missed {event.sender}'s {span(event.begin, event.end)} and did not "
+        f"ask for it, though it went on sending for {case.seconds(event.row, late[-1]):.3g} s.",
+        side=event.receiver, by=event.receiver, begin=event.begin, end=event.end,
+        rows=(late[0],), topics=gap_topic(event),
+        confidence="high" if case.view[event.session, event.sender] == "in" else "medium",
+    )  # fmt: skip
+
+
+def _never_closed(case: Case) -> Iterator[Found]:
+    seen = set()
+    for event in case.of(Kind.GAP):
+        key = (event.session, event.sender, event.gap or 0)
+        end = case.gap_ends.get(key)
+        if key in seen or event.session in case.filtered:
+            continue
+        seen.add(key)
+        if end is not None and not (end.kind == Kind.ABANDONED and end.cause == "disconnect"):
+            continue
+        until = case.end_of(event)
+        rows = case.between(event.session, event.sender, event.row, until)
+        if not len(rows) or case.seconds(event.row, int(rows[-1])) < _OPEN_SECONDS:
+            continue
+        yield Found(
+            "GAP_NEVER_CLOSED", event.row, event.session,
+            f"{event.receiver} still missed numbers of {event.sender} from "
+            f"{event.begin} on after {case.seconds(event.row, int(rows[-1])):.3g} s, while "
+            f"{event.sender} went on sending.",
+            by=event.sender, begin=event.begin, end=event.end, rows=(int(rows[-1]),),
+            confidence="medium", topics=gap_topic(event),
+        )  # fmt: skip
+
+
+def mutual(case: Case) -> Iterator[Found]:
+    """MUTUAL_GAP: both sides miss numbers of each other at the same time."""
+    opened: dict[tuple[str, str], list[tuple[int, int, Event]]] = {}
+    done = set()
+    for event in case.of(Kind.GAP):
+        if event.session in case.filtered:
+            continue
+        end = case.gap_ends.get((event.session, event.sender, event.gap or 0))
+        until = end.row if end is not None else case.end_of(event)
+        for begin, stop, other in opened.get((event.session, event.receiver), [])[-NEAR_MAX:]:
+            pair = (
+                event.session,
+                *sorted([(event.sender, event.gap), (other.sender, other.gap)]),
+            )
+            if begin <= until and event.row <= stop and pair not in done:
+                done.add(pair)
+                yield Found(
+                    "MUTUAL_GAP", event.row, event.session,
+                    f"{event.receiver} misses {span(event.begin, event.end)} of {event.sender} "
+                    f"while {other.receiver} misses {span(other.begin, other.end)} of "
+                    f"{other.sender}.",
+                    begin=event.begin, end=event.end, by=event.sender, rows=(other.row,),
+                )  # fmt: skip
+        opened.setdefault((event.session, event.sender), []).append((event.row, until, event))
+
+
+def lost(case: Case) -> Iterator[Found]:
+    """MESSAGE_LOST: the receiver went on without numbers, or a reset gave them up."""
+    why = {
+        "asked_above": "it asked for what comes behind them only",
+        "next_expected": "its NextExpectedMsgSeqNum(789) is higher",
+        "not_asked": "it never asked, in two connections",
+        "unknown": "the log does not show that they came",
+    }
+    for event in case.of(Kind.LOST):
+        sure = event.cause != "unknown"
+        yield Found(
+            "MESSAGE_LOST", event.row, event.session,
+            f"{event.receiver} went on without {event.sender}'s "
+            f"{span(event.begin, event.end)}: {why.get(event.cause, event.cause)}.",
+            side=event.receiver if sure else "", by=event.by, begin=event.begin, end=event.end,
+            confidence="high" if event.cause == "asked_above" else "medium" if sure else "low",
+            severity="" if sure else "risk", topics=(*gap_topic(event), *_lost_topics(event)),
+        )  # fmt: skip
+    for event in case.of(Kind.RESET):
+        if event.cause == "raised" and event.count:
+            yield Found(
+                "MESSAGE_LOST", event.row, event.session,
+                f"{event.sender}'s SequenceReset(4) to {event.begin} gave up {event.count} "
+                "missing numbers.",
+                side=event.sender, by=event.sender, begin=event.expected,
+                end=None if event.begin is None else event.begin - 1,
+                topics=gap_topic(event),
+            )  # fmt: skip
+
+
+def _lost_topics(event: Event) -> tuple[tuple[object, ...], ...]:
+    return (("number", event.session, event.sender, event.begin),)
+
+
+def logouts(case: Case) -> Iterator[Found]:
+    """LOGOUT_DURING_GAP: a Logout of who misses numbers and never asked for them."""
+    done = set()
+    for out in case.of(Kind.LOGOUT):
+        for event in case.before(Kind.GAP, out, sender=out.receiver):
+            key = (event.session, event.sender, event.gap or 0)
+            end = case.gap_ends.get(key)
+            if (
+                event.session in case.filtered or event.cause != "hole"
+                or event.connection != out.connection or key in done
+                or (end is not None and end.kind == Kind.CLOSED and end.row <= out.row)
+                or case.gap_asks.get(key) or out.cause == "refusal"
+            ):  # fmt: skip
+                continue
+            if any(a.cause == "invalid" for a in case.after(Kind.ASKED, event)):
+                continue
+            done.add(key)
+            yield Found(
+                "LOGOUT_DURING_GAP", out.row, out.session,
+                f"{out.sender} logs out while it misses {event.sender}'s "
+                f"{span(event.begin, event.end)}, and has not asked for it.",
+                side=out.sender, by=out.sender, begin=event.begin, end=event.end,
+                rows=(event.row,),
+                topics=(*gap_topic(event), *_lost_topics(event)),
+            )  # fmt: skip
+
+
+ALL = (gaps, mutual, lost, logouts)

@@ -1,0 +1,191 @@
+"""Findings about the numbers themselves: resets of both, too low, used twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fixlab.analysis._case import Case, Found, connection_topic, gap_topic, span
+from fixlab.analysis._events import Event, Kind
+
+_ROLL_SECONDS = 3_600.0  # so long a pause before a Logon at 1 is a schedule, not a crash
+_TWICE_SECONDS = 60.0
+
+
+def epochs(case: Case) -> Iterator[Found]:
+    """RESET_UNASKED, RESET_BAD_SEQ, RESET_NOT_HONOURED, RESET_TWICE."""
+    asked: dict[tuple[str, str], Event] = {}
+    for event in case.of(Kind.EPOCH, Kind.NOT_HONOURED):
+        topics = connection_topic(event)
+        if event.kind == Kind.NOT_HONOURED or event.cause == "answer_silent":
+            told = (
+                "goes on with its old numbers"
+                if event.kind == Kind.NOT_HONOURED
+                else ("answers without 141=Y, though it begins at 1")
+            )
+            other = (event.other,) if event.other is not None else ()
+            yield Found(
+                "RESET_NOT_HONOURED", event.row, event.session,
+                f"{event.receiver} asked to reset with ResetSeqNumFlag(141)=Y; {event.sender} "
+                f"{told} (MsgSeqNum(34) {event.begin}).",
+                side=event.sender, by=event.sender, begin=event.begin, rows=other,
+                topics=topics,
+            )  # fmt: skip
+            continue
+        if event.cause in ("asked", "answer", "unasked") and event.begin != 1:
+            yield Found(
+                "RESET_BAD_SEQ", event.row, event.session,
+                f"{event.sender}'s Logon with ResetSeqNumFlag(141)=Y has MsgSeqNum(34) "
+                f"{event.begin}, not 1.",
+                side=event.sender, by=event.sender, begin=event.begin, topics=topics,
+            )  # fmt: skip
+        if event.cause == "unasked":
+            yield Found(
+                "RESET_UNASKED", event.row, event.session,
+                f"{event.sender} answers a Logon without ResetSeqNumFlag(141) with 141=Y.",
+                side=event.sender, by=event.sender, begin=event.begin, topics=topics,
+            )  # fmt: skip
+        if event.cause != "asked":
+            continue
+        before = asked.get((event.session, event.sender))
+        asked[event.session, event.sender] = event
+        if (
+            before is not None and before.connection == event.connection
+            and case.seconds(before.row, event.row) < _TWICE_SECONDS
+        ):  # fmt: skip
+            yield Found(
+                "RESET_TWICE", event.row, event.session,
+                f"{event.sender} resets both numbers again "
+                f"{case.seconds(before.row, event.row):.3g} s after its first reset.",
+                side=event.sender, by=event.sender, begin=event.begin, rows=(before.row,),
+                topics=topics,
+            )  # fmt: skip
+
+
+def too_low(case: Case) -> Iterator[Found]:
+    """SEQ_TOO_LOW, ONE_SIDE_ROLLED, STORE_REWOUND, DUPLICATE_ and REPLAY_NOT_FLAGGED."""
+    told = {
+        (e.session, e.sender, e.connection): e
+        for e in case.of(Kind.CLAIMED)
+        if e.cause == "text"
+    }
+    explained = set()
+    for event in case.of(Kind.TOO_LOW):
+        if event.cause == "unsettled":
+            continue
+        key = (event.session, event.sender, event.connection)
+        explained.add(key)
+        if event.cause == "logon":
+            yield _low_logon(case, event, told.get(key))
+        else:
+            yield _again(case, event)
+    for event in case.of(Kind.LATE):
+        if _request_before(case, event) is not None:
+            yield _again(case, event)
+    for event in case.of(Kind.REWOUND):
+        rolled = event.begin == 1 and _pause(case, event.row) >= _ROLL_SECONDS
+        yield Found(
+            "ONE_SIDE_ROLLED" if rolled else "STORE_REWOUND", event.row, event.session,
+            f"{event.sender} went back to {event.begin} and uses "
+            f"{span(event.begin, event.end)} again; {event.receiver} took it.",
+            side=event.sender, by=event.sender, begin=event.begin, end=event.end,
+            topics=connection_topic(event),
+        )  # fmt: skip
+    for key, event in told.items():
+        if key not in explained and event.end is not None and event.begin != event.end:
+            yield from _by_text(case, event)
+
+
+def _pause(case: Case, row: int) -> float:
+    """Seconds since the row before, of the same session."""
+    session = case.session[row]
+    for before in range(row - 1, max(row - 200, -1), -1):
+        if case.session[before] == session:
+            return case.seconds(before, row)
+    return 0.0
+
+
+def _low_logon(case: Case, event: Event, claim: Event | None) -> Found:
+    rolled = event.begin == 1 and _pause(case, event.row) >= _ROLL_SECONDS
+    due = event.expected if claim is None else claim.begin
+    short = "" if due is None or event.begin is None else f", {due - event.begin} too low"
+    agrees = ""
+    if claim is not None and event.expected not in (None, claim.begin):
+        agrees = f" By the log {event.expected} was due."
+    start = "began a new session alone" if rolled else "forgot numbers it had used"
+    return Found(
+        "ONE_SIDE_ROLLED" if rolled else "SEQ_TOO_LOW", event.row, event.session,
+        f"{event.sender} logs on with MsgSeqNum(34) {event.begin} while {event.receiver} "
+        f"expects {due}{short}: {event.sender} {start}.{agrees}",
+        side=event.sender, by=event.sender, begin=event.begin, end=due,
+        rows=() if claim is None else (claim.row,), topics=connection_topic(event),
+        confidence="medium" if rolled or agrees else "high",
+    )  # fmt: skip
+
+
+def _by_text(case: Case, event: Event) -> Iterator[Found]:
+    """Only the Logout's text tells that a number was too low."""
+    if (event.end or 0) < (event.begin or 0):
+        yield Found(
+            "SEQ_TOO_LOW", event.row, event.session,
+            f"{event.receiver} refuses {event.sender}'s MsgSeqNum(34) {event.end}: it expects "
+            f"{event.begin}. The log begins too late to tell which side is right.",
+            side=event.sender, by=event.receiver, begin=event.end, end=event.begin,
+            confidence="medium", topics=connection_topic(event),
+        )  # fmt: skip
+
+
+def _request_before(case: Case, event: Event) -> Event | None:
+    """The ResendRequest of this connection that these numbers answer."""
+    for ask in case.before(Kind.ASKED, event):
+        if (
+            ask.connection == event.connection and ask.begin is not None
+            and ask.begin <= (event.begin or 0) <= (ask.end or ask.begin)
+        ):  # fmt: skip
+            return ask
+    return None
+
+
+def _again(case: Case, event: Event) -> Found:
+    ask = _request_before(case, event)
+    number = ("number", event.session, event.sender, event.begin)
+    if ask is not None and not _replayed_before(case, event):
+        return Found(
+            "REPLAY_NOT_FLAGGED", event.row, event.session,
+            f"{event.sender} replays {span(event.begin, event.end)} without PossDupFlag(43)=Y.",
+            side=event.sender, by=event.sender, begin=event.begin, end=event.end,
+            rows=(ask.row,), topics=gap_topic(event) + gap_topic(ask) + connection_topic(ask),
+        )  # fmt: skip
+    return Found(
+        "DUPLICATE_NOT_FLAGGED", event.row, event.session,
+        f"{event.sender} uses {span(event.begin, event.end)} a second time without "
+        "PossDupFlag(43)=Y.",
+        side=event.sender, by=event.sender, begin=event.begin, end=event.end,
+        topics=(number, *connection_topic(event)),
+    )  # fmt: skip
+
+
+def _replayed_before(case: Case, event: Event) -> bool:
+    """Whether the request had its answer already: then this is a late original."""
+    return any(
+        e.row < event.row and (e.begin or 0) <= (event.begin or 0) <= (e.end or 0)
+        for e in case.before(Kind.REPLAYED, event)
+    )  # fmt: skip
+
+
+def next_expected(case: Case) -> Iterator[Found]:
+    """NEXT_EXPECTED_MISMATCH: what 789 claims against the numbers of the log."""
+    for event in case.of(Kind.CLAIMED):
+        if event.cause != "next_expected" or event.expected is None or event.begin is None:
+            continue
+        kept = case.view.get((event.session, event.sender)) == "in"
+        if event.begin > event.expected or (event.begin < event.expected and kept):
+            yield Found(
+                "NEXT_EXPECTED_MISMATCH", event.row, event.session,
+                f"{event.receiver}'s NextExpectedMsgSeqNum(789) is {event.begin}; by the log "
+                f"it should be {event.expected}.",
+                side=event.receiver, by=event.by, begin=event.begin, end=event.expected,
+                confidence="high" if kept else "medium", topics=connection_topic(event),
+            )  # fmt: skip
+
+
+ALL = (epochs, too_low, next_expected)

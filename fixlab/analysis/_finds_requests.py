@@ -1,0 +1,255 @@
+"""Findings about ResendRequests and their answers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from fixlab.analysis._case import Case, Found, connection_topic, gap_topic, span
+from fixlab.analysis._events import Event, Kind
+from fixlab.frames import MISSING, nanoseconds
+
+_TOGETHER_NS = 5_000_000  # requests sent so close together do not know of each other's answer
+_AGAIN_SECONDS = 5.0  # asking again later than that is a second try, not redundant (RRQ-06)
+_PATIENCE_SECONDS = 10.0
+_HUGE_MESSAGES, _HUGE_SECONDS = 5_000, 60.0
+_LOOP_REQUESTS = 3
+_STORM_REQUESTS = 3
+
+
+def repeated(case: Case) -> Iterator[Found]:
+    """RESEND_LOOP, RESEND_STORM, RESEND_OVERLAP, GAPFILL_IGNORED, RESEND_UNJUSTIFIED."""
+    chains: dict[tuple[str, str, int], list[Event]] = defaultdict(list)
+    for event in case.of(Kind.ASKED):
+        if event.begin is not None and event.cause not in ("invalid", "next_expected"):
+            chains[event.session, event.sender, event.connection].append(event)
+    for asks in chains.values():
+        yield from _chain(case, asks)
+
+
+def _chain(case: Case, asks: list[Event]) -> Iterator[Found]:
+    redundant: list[Event] = []
+    excused: set[int] = set()
+    sent = nanoseconds(case.frame, "sending_time")
+    for i, event in enumerate(asks):
+        for other in reversed(asks[max(i - 20, 0) : i]):
+            if not _overlap(event, other):
+                continue
+            close = MISSING not in (sent[event.row], sent[other.row]) and (
+                abs(int(sent[event.row] - sent[other.row])) < _TOGETHER_NS
+            )
+            soon = not case.seconds(other.row, event.row) >= _AGAIN_SECONDS
+            if close or (event.of_request == other.request and soon):
+                redundant.append(event)
+                excused.add(event.row)
+                break
+    yield from _loops(case, asks, redundant, excused)
+    if redundant:
+        yield _redundant(asks, redundant)
+    yield from _ignored(case, asks, excused)
+    for event in asks:
+        if event.row not in excused:
+            yield from _unjustified(case, event)
+
+
+def _overlap(one: Event, other: Event) -> bool:
+    low, high = one.begin or 0, other.begin or 0
+    return low <= (other.end or high) and high <= (one.end or low)
+
+
+def _loops(
+    case: Case, asks: list[Event], redundant: list[Event], excused: set[int]
+) -> Iterator[Found]:
+    again = {id(event) for event in redundant}
+    by_begin: dict[int, list[Event]] = defaultdict(list)
+    for event in asks:
+        if id(event) not in again and event.begin is not None:
+            by_begin[event.begin].append(event)
+    answered = case.answered
+    for begin, same in by_begin.items():
+        if len(same) < _LOOP_REQUESTS or sum(e.request in answered for e in same) < 2:
+            continue
+        excused |= {event.row for event in same}
+        first, last = same[0], same[-1]
+        unflagged = [
+            e
+            for kind in (Kind.LATE, Kind.TOO_LOW)
+            for e in case.after(kind, first)
+            if e.row <= last.row and (e.begin or 0) >= begin
+        ]  # fmt: skip
+        side, why = first.receiver, f"{first.receiver} does not take the answer"
+        if unflagged:
+            side, why = first.sender, f"{first.sender}'s answer lacks PossDupFlag(43)=Y"
+        yield Found(
+            "RESEND_LOOP", first.row, first.session,
+            f"{first.receiver} asked {len(same)} times for {first.sender}'s numbers from "
+            f"{begin} on, and got them each time: {why}.",
+            side=side, by=first.receiver, begin=begin, end=first.end,
+            confidence="high" if unflagged else "medium",
+            rows=(*(e.row for e in same[1:4]), last.row),
+            topics=tuple(t for e in same for t in gap_topic(e)) + connection_topic(first),
+        )  # fmt: skip
+
+
+def _redundant(asks: list[Event], redundant: list[Event]) -> Found:
+    first = redundant[0]
+    storm = len(redundant) >= _STORM_REQUESTS
+    ranges = ", ".join(span(e.begin, e.end) for e in redundant[:3])
+    return Found(
+        "RESEND_STORM" if storm else "RESEND_OVERLAP", first.row, first.session,
+        f"{first.receiver} sent {len(redundant)} more ResendRequest(2) ({ranges}) for numbers "
+        f"of {first.sender} it had asked for already.",
+        side=first.receiver, by=first.receiver, begin=first.begin, end=first.end,
+        rows=tuple(e.row for e in redundant[1:4]),
+        topics=tuple(t for e in redundant for t in gap_topic(e)) + _request_topics(redundant),
+    )  # fmt: skip
+
+
+def _request_topics(events: list[Event]) -> tuple[tuple[object, ...], ...]:
+    return tuple(("request", e.session, e.request) for e in events)
+
+
+def _ignored(case: Case, asks: list[Event], excused: set[int]) -> Iterator[Found]:
+    """Asked again for what a gap fill had covered."""
+    for event in asks[1:]:
+        if event.row in excused or event.begin is None:
+            continue
+        for fill in case.before(Kind.FILLED, event):
+            begin, end = fill.begin or 0, fill.end or 0
+            sound = fill.cause == "" and fill.request is not None
+            if sound and fill.connection == event.connection and begin <= event.begin <= end:
+                excused.add(event.row)
+                yield Found(
+                    "GAPFILL_IGNORED", event.row, event.session,
+                    f"{event.receiver} asks again for {event.begin}, which {event.sender}'s "
+                    f"gap fill {begin} to NewSeqNo(36) {end + 1} had covered.",
+                    side=event.receiver, by=event.receiver, begin=event.begin, end=event.end,
+                    rows=(fill.row,), topics=gap_topic(event) + _request_topics([event]),
+                    confidence="high" if case.view[event.session, event.sender] == "in"
+                    else "medium",
+                )  # fmt: skip
+                break
+
+
+def _unjustified(case: Case, event: Event) -> Iterator[Found]:
+    inside = case.view.get((event.session, event.sender)) == "in"
+    if event.cause == "not_sent" or (event.cause == "not_missing" and inside):
+        what = "was never sent" if event.cause == "not_sent" else "had arrived"
+        yield Found(
+            "RESEND_UNJUSTIFIED", event.row, event.session,
+            f"{event.receiver} asks for {event.sender}'s {span(event.begin, event.end)}, which "
+            f"{what} as far as the log shows.",
+            side=event.receiver, by=event.receiver, begin=event.begin, end=event.end,
+            confidence="high" if inside else "medium",
+            topics=gap_topic(event) + connection_topic(event) + _request_topics([event]),
+        )  # fmt: skip
+
+
+def ranges(case: Case) -> Iterator[Found]:
+    """RESEND_INVALID and RESEND_BAD_BEGIN: what is wrong with the range itself."""
+    for event in case.of(Kind.ASKED):
+        if event.cause == "invalid":
+            opened = case.before(Kind.GAP, event)
+            yield Found(
+                "RESEND_INVALID", event.row, event.session,
+                f"{event.receiver}'s ResendRequest(2) has BeginSeqNo(7) {event.begin} and "
+                f"EndSeqNo(16) {event.end}.",
+                side=event.receiver, by=event.receiver, begin=event.begin, end=event.end,
+                topics=gap_topic(opened[0]) if opened else (),
+            )  # fmt: skip
+        elif event.cause == "above":
+            fills = [
+                e
+                for e in case.before(Kind.FILLED, event)
+                if e.cause == "high" and e.gap == event.gap
+            ]
+            code = "GAPFILL_SKIPS_UNSEEN" if fills else "RESEND_BAD_BEGIN"
+            low = [e for e in case.after(Kind.LOST, event) if e.row == event.row]
+            missed = span(low[0].begin, low[-1].end) if low else "what stands before it"
+            yield Found(
+                code, event.row, event.session,
+                f"{event.receiver} asks for {event.sender}'s numbers from {event.begin} on, "
+                f"and not for {missed}, which it has not got either.",
+                side=event.receiver, by=event.receiver, begin=event.begin, end=event.end,
+                rows=tuple(e.row for e in fills[:2]),
+                topics=gap_topic(event) + connection_topic(event),
+            )  # fmt: skip
+
+
+def answers(case: Case) -> Iterator[Found]:
+    """RESEND_UNANSWERED, RESEND_INCOMPLETE, RESEND_HUGE, REPLAY_INTERLEAVED."""
+    for event in case.of(Kind.UNANSWERED):
+        yield from _unanswered(case, event)
+    for event in case.of(Kind.ANSWERED):
+        ask = case.ask_of(event)
+        if ask is None or event.begin is None or event.end is None:
+            continue
+        total = event.end - event.begin + 1
+        if event.answered < total:
+            yield Found(
+                "RESEND_INCOMPLETE", event.row, event.session,
+                f"{event.sender}'s answer to {event.receiver}'s request for "
+                f"{span(event.begin, event.end)} leaves out {total - event.answered} numbers.",
+                side=event.sender, by=event.sender, begin=event.begin, end=event.end,
+                rows=(ask.row,), topics=gap_topic(event) + gap_topic(ask),
+            )  # fmt: skip
+        lasted = case.seconds(ask.row, event.row)
+        if event.count >= _HUGE_MESSAGES or lasted >= _HUGE_SECONDS:
+            yield Found(
+                "RESEND_HUGE", ask.row, event.session,
+                f"{event.sender} replayed {event.count:,} messages in {lasted:.3g} s for "
+                f"{event.receiver}'s request for {span(event.begin, event.end)}.",
+                by=event.receiver, begin=event.begin, end=event.end, rows=(event.row,),
+            )  # fmt: skip
+        if event.live:
+            yield from _interleaved(case, event, ask)
+
+
+def _interleaved(case: Case, event: Event, ask: Event) -> Iterator[Found]:
+    rows = case.between(event.session, event.sender, ask.row, event.row)
+    dups = rows[case.poss_dup[rows]]
+    if len(dups) < 2:
+        return
+    new = [
+        int(row)
+        for row in rows
+        if dups[0] < row < dups[-1] and case.application[row] and not case.poss_dup[row]
+    ]
+    if new:
+        yield Found(
+            "REPLAY_INTERLEAVED", new[0], event.session,
+            f"{event.sender} sent {len(new)} new messages in the middle of its replay of "
+            f"{span(event.begin, event.end)}.",
+            side=event.sender, by=event.sender, begin=event.begin, end=event.end,
+            rows=(ask.row, event.row), topics=gap_topic(event),
+        )  # fmt: skip
+
+
+def _unanswered(case: Case, event: Event) -> Iterator[Found]:
+    ask = case.ask_of(event)
+    if ask is None or event.cause == "reset":
+        return
+    rows = case.between(event.session, event.sender, ask.row, case.end_of(ask))
+    answered = rows[case.poss_dup[rows] | case.is_type(rows, "4")]
+    since = int(answered[-1]) if len(answered) and event.answered else ask.row
+    new = [
+        int(row)
+        for row in rows
+        if row > since and not case.poss_dup[row]
+        and case.seconds(since, int(row)) >= _PATIENCE_SECONDS
+    ]  # fmt: skip
+    if not new:
+        return
+    part = f"only {event.answered} numbers of " if event.answered else ""
+    none = "" if event.answered else " not"
+    yield Found(
+        "RESEND_INCOMPLETE" if event.answered else "RESEND_UNANSWERED", ask.row, event.session,
+        f"{event.sender} did{none} answer {part}{event.receiver}'s request for "
+        f"{span(ask.begin, ask.end)}, and went on sending for "
+        f"{case.seconds(ask.row, new[-1]):.3g} s.",
+        side=event.sender, by=event.receiver, begin=event.begin, end=event.end, rows=(new[0],),
+        topics=gap_topic(event) + gap_topic(ask) + connection_topic(ask),
+    )  # fmt: skip
+
+
+ALL = (repeated, ranges, answers)

@@ -1,0 +1,189 @@
+"""Findings about time: silence, TestRequests without an answer, clocks."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+
+from fixlab.analysis._case import (
+    HEARTBEAT_SECONDS,
+    SECOND,
+    Case,
+    Found,
+    Ints,
+    connection_topic,
+)
+from fixlab.analysis._events import Event, Kind
+from fixlab.frames import MISSING, codes, nanoseconds
+
+_LATE = 1.2  # HBT-04: beyond HeartBtInt(108) and a fifth of it silence is noticed
+_DEAD = 2.0
+_SKEW_SECONDS = 10.0
+_TOLERANCE_SECONDS = 120.0  # HDR-04
+_ZONE_NS = 900 * SECOND  # zones differ by quarters of an hour
+_TURNS_MIN = 3
+
+
+def silence(case: Case) -> Iterator[Found]:
+    """HEARTBEAT_LATE, HEARTBEAT_MISSING, TESTREQ_UNANSWERED."""
+    probes = case.of(Kind.PROBE_UNANSWERED)
+    asked: dict[tuple[str, int], list[Event]] = defaultdict(list)
+    for event in probes:
+        asked[event.session, event.connection].append(event)
+    ends = {(e.session, e.connection): e for e in case.of(Kind.ENDED)}
+    starts = {(e.session, e.connection): e for e in case.of(Kind.CONNECTED)}
+    for key, end in ends.items():
+        start = starts.get(key)
+        begin = start.row if start is not None else 0
+        seconds = case.heartbeat.get(key, HEARTBEAT_SECONDS)
+        if seconds <= 0 or key[0] in case.filtered:
+            continue
+        for one in case.sides_of.get(key[0], ()):
+            yield from _late(case, end, one.sender, begin, seconds)
+            if not one.one_sided:
+                probed = [p for p in asked.get(key, ()) if p.sender != one.sender]
+                yield from _missing(case, end, one.sender, begin, seconds, probed)
+    for event in probes:
+        yield from _unanswered(case, event)
+
+
+def _rows(case: Case, session: str, sender: str, begin: int, end: int) -> Ints:
+    rows = case.between(session, sender, begin - 1, end)
+    timed: Ints = rows[case.time[rows] != MISSING]
+    return timed
+
+
+def _late(case: Case, end: Event, sender: str, begin: int, seconds: int) -> Iterator[Found]:
+    rows = _rows(case, end.session, sender, begin, end.row)
+    if len(rows) < 2:
+        return
+    quiet = np.diff(case.time[rows])
+    # Where the log leaves messages out, their numbers tell that there were some.
+    whole = (np.diff(case.number[rows]) <= 1) | case.poss_dup[rows][1:]
+    late = np.flatnonzero((quiet > _LATE * seconds * SECOND) & whole)
+    # No connection lives through an hour of silence: the log has lost the end of it.
+    late = late[quiet[late] < 3600 * SECOND]
+    if len(late):
+        worst = late[np.argmax(quiet[late])]
+        row, before = int(rows[worst + 1]), int(rows[worst])
+        yield Found(
+            "HEARTBEAT_LATE", row, end.session,
+            f"{sender} was silent for {quiet[worst] / SECOND:.3g} s, HeartBtInt(108) is "
+            f"{seconds} s; {len(late)} such silences in this connection.",
+            side=sender, by=sender, rows=(before,), topics=connection_topic(end),
+        )  # fmt: skip
+
+
+def _missing(
+    case: Case, end: Event, sender: str, begin: int, seconds: int, probes: list[Event]
+) -> Iterator[Found]:
+    rows = _rows(case, end.session, sender, begin, end.row)
+    last = end.row
+    if not len(rows) or case.time[last] == MISSING:
+        return
+    at = int(rows[-1])
+    quiet = (int(case.time[last]) - int(case.time[at])) / SECOND
+    probed = any(p.row > at for p in probes)
+    if quiet > _DEAD * seconds or (probed and quiet > _LATE * seconds):
+        if case.type_of(at) == "5":
+            return
+        yield Found(
+            "HEARTBEAT_MISSING", at, end.session,
+            f"{sender} says nothing more for {quiet:.3g} s, HeartBtInt(108) is {seconds} s. "
+            "Whether it stood still or the line was dead the log cannot tell.",
+            by=sender, rows=(last,), confidence="medium", topics=connection_topic(end),
+        )  # fmt: skip
+
+
+def _unanswered(case: Case, event: Event) -> Iterator[Found]:
+    seconds = case.heartbeat.get((event.session, event.connection), HEARTBEAT_SECONDS)
+    if event.other is None or event.cause == "unknown" or case.one_sided[event.session]:
+        return
+    if not case.seconds(event.row, event.other) >= min(max(seconds, 1), 10):
+        return
+    heard = case.between(event.session, event.receiver, event.row, event.other)
+    yield Found(
+        "TESTREQ_UNANSWERED", event.row, event.session,
+        f"{event.receiver} does not answer {event.sender}'s TestRequest(1) of "
+        f"MsgSeqNum(34) {int(case.number[event.row])} in "
+        f"{case.seconds(event.row, event.other):.3g} s, "
+        + ("though it goes on sending." if len(heard) else "and says nothing else either."),
+        side=event.receiver if len(heard) else "", by=event.sender,
+        confidence="high" if len(heard) else "medium", rows=(event.other,),
+        topics=connection_topic(event),
+    )  # fmt: skip
+
+
+def clocks(case: Case) -> Iterator[Found]:
+    """CLOCK_SKEW: the distance between the two clocks, whatever zone the log is kept in."""
+    sending = nanoseconds(case.frame, "sending_time")
+    logged = codes(case.frame, "time_from")
+    names = list(case.frame["time_from"].cat.categories)
+    stamped = np.isin(logged, [i for i, n in enumerate(names) if n in ("log", "capture")])
+    good = (sending != MISSING) & (case.time != MISSING) & case.valid & ~case.poss_dup
+    for session, sides in sorted(case.sides_of.items()):
+        if len(sides) != 2:
+            continue
+        views = {one.view: one.sender for one in sides}
+        if set(views) == {"in", "out"}:
+            yield from _against_log(case, session, views, sending, good & stamped)
+        if not any(bool(stamped[case.rows_of(session, one.sender)].any()) for one in sides):
+            yield from _by_turns(case, session, sides[0].sender, sides[1].sender, sending, good)
+
+
+def _against_log(
+    case: Case, session: str, views: dict[str, str], sending: Ints, chosen: object
+) -> Iterator[Found]:
+    offsets = {}
+    for view, sender in views.items():
+        rows = case.rows_of(session, sender)
+        rows = rows[np.asarray(chosen)[rows]]
+        if len(rows) < _TURNS_MIN:
+            return
+        offsets[view] = int(np.median(sending[rows] - case.time[rows]))
+    skew = (offsets["in"] - offsets["out"]) / SECOND
+    if abs(skew) < _SKEW_SECONDS:
+        return
+    rows = case.rows_of(session, views["in"])
+    zone = offsets["out"] and abs(offsets["out"]) >= _ZONE_NS
+    note = (
+        " The log's own times are in another zone, which is taken into account." if zone else ""
+    )
+    yield Found(
+        "CLOCK_SKEW", int(rows[0]), session,
+        f"{views['in']}'s SendingTime(52) is {abs(skew):.3g} s "
+        f"{'ahead of' if skew > 0 else 'behind'} {views['out']}'s clock.{note}",
+        side=views["in"], by=views["in"], confidence="medium",
+        severity="fault" if abs(skew) > _TOLERANCE_SECONDS else "",
+    )  # fmt: skip
+
+
+def _by_turns(
+    case: Case, session: str, one: str, two: str, sending: Ints, good: object
+) -> Iterator[Found]:
+    """Without log times: each answer has a later time than its question, or a clock is off."""
+    rows = np.sort(np.concatenate([case.rows_of(session, one), case.rows_of(session, two)]))
+    rows = rows[np.asarray(good)[rows]]
+    sender = case.sender[rows]
+    turns = np.flatnonzero(sender[1:] != sender[:-1])
+    from_one = sender[turns] == case.senders.index(one)
+    step = (sending[rows[turns + 1]] - sending[rows[turns]]) / SECOND
+    if from_one.sum() < _TURNS_MIN or (~from_one).sum() < _TURNS_MIN:
+        return
+    there, back = float(np.median(step[from_one])), float(np.median(step[~from_one]))
+    low_there, low_back = float(step[from_one].min()), float(step[~from_one].min())
+    skew = (low_there - low_back) / 2
+    if abs(skew) < _SKEW_SECONDS or min(there, back) > -_SKEW_SECONDS:
+        return
+    ahead = two if skew > 0 else one
+    yield Found(
+        "CLOCK_SKEW", int(rows[0]), session,
+        f"{ahead}'s SendingTime(52) is about {abs(skew):.3g} s ahead of the other side's. The "
+        "log has no times of its own, so whose clock is wrong cannot be known.",
+        by=ahead, confidence="low",
+    )  # fmt: skip
+
+
+ALL = (silence, clocks)

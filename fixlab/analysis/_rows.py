@@ -1,0 +1,59 @@
+"""From events back to rows: which row of a run has which number."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fixlab.analysis._events import Event
+from fixlab.analysis._recorded import messages_of
+from fixlab.frames import MISSING, numbers
+
+Ints = npt.NDArray[np.int64]
+
+
+class Places:
+    """Finds the row of each number of a chain of rows."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        recorded = messages_of(frame)
+        found = frame if recorded is None else recorded[0]
+        self._rows: Ints | None = None if recorded is None else recorded[1]
+        self._number = numbers(found, "msg_seq_num")
+        self._session = np.asarray(found["session"].cat.codes)
+        self._sender = np.asarray(found["sender"].cat.codes)
+        self._sessions = [str(name) for name in found["session"].cat.categories]
+        self._senders = [str(name) for name in found["sender"].cat.categories]
+
+    def rows(self, event: Event, values: Ints) -> Ints:
+        """The rows of `values` among those of an event; its own row for what has none."""
+        found = np.full(len(values), event.row, np.int64)
+        if event.last_row == event.row:
+            return found
+        span = self._span(event)
+        here = self._session[span] == self._sessions.index(event.session)
+        here &= self._sender[span] == self._senders.index(event.sender)
+        rows = np.flatnonzero(here) + span.start
+        held = self._number[rows]
+        order = np.argsort(held, kind="stable")
+        at = np.minimum(np.searchsorted(held[order], values), len(rows) - 1)
+        match = held[order][at] == values
+        places = rows[order][at][match]
+        found[match] = places if self._rows is None else self._rows[places]
+        return found
+
+    def _span(self, event: Event) -> slice:
+        """The rows of an event, as positions among the messages."""
+        if self._rows is None:
+            return slice(event.row, event.last_row + 1)
+        low, high = np.searchsorted(self._rows, [event.row, event.last_row + 1])
+        return slice(int(low), int(high))
+
+
+def taken(values: Ints, rows: Ints) -> Ints:
+    """The values at the rows; `MISSING` where the row is -1."""
+    result = np.full(len(rows), MISSING)
+    known = rows >= 0
+    result[known] = values[rows[known]]
+    return result

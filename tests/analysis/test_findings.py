@@ -1,0 +1,178 @@
+"""Findings as people and programs use them: table, words, evidence; and hostile logs."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import fixlab
+from fixlab.analysis.findings import Findings, analyze
+from fixlab.errors import ConfigError, FixLabError, SchemaError
+from fixlab.frames import FINDINGS, MESSAGES, check, empty
+from fixlab.logs import read as reading
+from fixlab.logs._sources import sources
+from fixlab.rules import RULES
+from tests.analysis.logged import read, script, write
+from tests.analysis.planted import LOGON, LOGON_LOGOUT, PLANTS
+
+FILLED_OVER = LOGON + (
+    "1 > D 2\n2 > D 3 lost\n3 > D 4\n3.1 < 2 2 7=3 16=3\n3.2 > 4 3 dup 123=Y 36=4\n"
+    "9 > D 5\n10 > 5 6\n10.1 < 5 3"
+)
+
+
+def found_in(
+    folder: Path, text: str, *, ours: str = "BUY", style: str = "prefixed"
+) -> Findings:
+    return analyze(read(folder, script(text)[ours], style, ours=ours))
+
+
+def test_the_table_keeps_its_schema_and_names_rules_that_exist(tmp_path: Path) -> None:
+    found = found_in(tmp_path, FILLED_OVER)
+    table = check(found.table, FINDINGS)
+    assert list(table.columns) == FINDINGS.names
+    assert set(table["rule"].astype("str")) <= set(RULES)
+    told = table.set_index("code").loc["APP_MSG_FILLED_OVER"]
+    assert (told["side"], told["begin_seq_no"], told["msg_seq_num"]) == ("BUY", 3, 3)
+
+
+def test_each_code_cites_a_rule_that_exists() -> None:
+    from fixlab.analysis._codes import CODES, FOLLOWS
+
+    assert tuple(CODES) == FINDINGS["code"].categories
+    assert {code.rule for code in CODES.values()} <= set(RULES)
+    assert set(FOLLOWS) | {code for codes in FOLLOWS.values() for code in codes} <= set(CODES)
+
+
+def test_a_healthy_log_is_plainly_called_so(tmp_path: Path) -> None:
+    found = found_in(tmp_path, LOGON_LOGOUT)
+    assert found.faults == 0
+    assert "Nothing wrong" in found.summary()
+    assert repr(found) == "<Findings 0 faults, 0 risks, 0 notes>"
+
+
+def test_a_log_without_messages_is_nothing_to_tell() -> None:
+    found = analyze(empty(MESSAGES))
+    assert len(found) == 0
+    assert "no messages" in found.summary()
+
+
+def test_the_summary_says_who_what_when_and_what_to_do(tmp_path: Path) -> None:
+    told = found_in(tmp_path, FILLED_OVER).summary()
+    assert "APP_MSG_FILLED_OVER (risk, RSP-01) at 2026-01-05 09:00:03.200" in told
+    assert "BUY is at fault" in told
+    assert "What to do: Reconcile these business messages" in told
+
+
+def test_evidence_is_the_lines_of_the_log(tmp_path: Path) -> None:
+    found = found_in(tmp_path, FILLED_OVER)
+    at = found.table.index[found.table["code"] == "APP_MSG_FILLED_OVER"][0]
+    shown = found.evidence(int(at))
+    assert "34=3|52=20260105-09:00:02.000|11=ORD-3" in shown.lines[0]
+    assert "123=Y|36=4" in shown.lines[1]
+
+
+def test_evidence_masks_what_is_secret(tmp_path: Path) -> None:
+    found = found_in(tmp_path, LOGON_LOGOUT.replace("> A 1", "> A 1 553=me 554=hush"))
+    at = found.table.index[found.table["code"] == "SECRET_IN_LOG"][0]
+    assert "554=" in str(found.evidence(int(at)))
+    assert "hush" not in str(found.evidence(int(at)))
+
+
+def test_a_frame_without_its_file_still_has_evidence(tmp_path: Path) -> None:
+    log = read(tmp_path, script(FILLED_OVER)["BUY"], "prefixed")
+    found = analyze(log.frame)
+    assert found.table.equals(analyze(log).table)
+    assert "new_seq_no=4" in str(found.evidence(len(found) - 1)) or len(found) > 1
+
+
+def test_a_consequence_names_its_root_and_is_no_further_fault(tmp_path: Path) -> None:
+    text = LOGON + "1 > D 2\n2 > D 3 sum\n3 > D 4\n3.1 < 2 2 7=3 16=3\n3.2 > D 3 dup\n4 > D 5"
+    table = found_in(tmp_path, text).table
+    root = table.index[table["code"] == "CHECKSUM_BAD"][0]
+    gap = table[table["code"] == "SEQ_GAP"].iloc[0]
+    assert gap["caused_by"] == root
+    assert (table["severity"] == "fault").sum() == 1
+
+
+HOSTILE = "58=\x1b[31m<script>alert(1)</script>\u202e"
+
+
+@pytest.mark.parametrize("style", ["prefixed", "quickfix"])
+def test_escapes_in_text_are_harmless(tmp_path: Path, style: str) -> None:
+    text = LOGON.replace("< A 1", f"< 5 1 {HOSTILE}")
+    found = found_in(tmp_path, text.encode("utf-8").decode("latin-1"), style=style)
+    assert "LOGON_REFUSED" in repr(found)
+    for shown in (
+        repr(found),
+        found.summary(),
+        str(found.evidence(0)),
+        *found.table["summary"],
+    ):
+        assert "\x1b" not in shown
+        assert "\u202e" not in shown
+    for page in (found._repr_html_(), found.evidence(0)._repr_html_()):
+        assert "<script>" not in page
+        assert "\x1b" not in page
+
+
+@pytest.mark.parametrize("block_bytes", [64, 300, 1000])
+def test_any_split_into_blocks_gives_the_same_findings(
+    tmp_path: Path, block_bytes: int
+) -> None:
+    for plant in PLANTS[::6]:
+        lines = plant.make()[plant.keepers[0]][:400]
+        path = tmp_path / "FIX.4.4-BUY-SELL.messages.current.log"
+        path.write_text(write(lines, "prefixed"), encoding="latin-1", newline="")
+        whole = analyze(fixlab.read_log(path), **plant.options)
+        split = reading._read(sources(path), (), frozenset(), block_bytes)
+        pd.testing.assert_frame_equal(analyze(split, **plant.options).table, whole.table)
+
+
+def test_arbitrary_bytes_raise_nothing_but_a_fixlab_error(tmp_path: Path) -> None:
+    rng = random.Random(20260105)
+    whole = write(script(FILLED_OVER)["BUY"], "raw").encode("latin-1")
+    path = tmp_path / "any.log"
+    for _ in range(60):
+        data = bytearray(whole)
+        for _ in range(rng.randrange(1, 30)):
+            at = rng.randrange(len(data))
+            if rng.random() < 0.5:
+                data[at] = rng.choice(b"0123456789=\x01|AD\xff\x00-")
+            else:
+                data[at:at] = data[rng.randrange(len(data)) :][: rng.randrange(80)]
+        path.write_bytes(data)
+        try:
+            found = analyze(fixlab.read_log(path))
+            found.summary()
+            [found.evidence(i) for i in range(len(found))]
+        except FixLabError:
+            continue
+
+
+def test_the_callers_mistakes_say_what_was_expected(tmp_path: Path) -> None:
+    log = read(tmp_path, script(LOGON_LOGOUT)["BUY"], "prefixed")
+    with pytest.raises(ConfigError, match="expected one of"):
+        analyze(log, expected_start={"NOBODY": 3})
+    with pytest.raises(SchemaError, match="frame"):
+        analyze([1, 2])
+
+
+def test_expected_start_tells_of_what_came_before_the_log(tmp_path: Path) -> None:
+    log = read(tmp_path, script("0 > D 7\n1 > D 8\n2 < 8 4")["SELL"], "prefixed", ours="SELL")
+    assert "SEQ_GAP" not in set(analyze(log).table["code"])
+    table = analyze(log, expected_start={"BUY": 5}).table
+    gap = table[table["code"] == "SEQ_GAP"].iloc[0]
+    assert (gap["begin_seq_no"], gap["end_seq_no"]) == (5, 6)
+
+
+def test_the_frames_behind_the_findings(tmp_path: Path) -> None:
+    found = found_in(tmp_path, FILLED_OVER, ours="SELL")
+    log = read(tmp_path, script(FILLED_OVER)["SELL"], "prefixed", ours="SELL")
+    assert found.gaps.equals(fixlab.gaps(log))
+    assert found.ledger.equals(fixlab.ledger(log))
+    assert found.resends.equals(fixlab.resends(log))
+    assert len(found.intervals.columns)
