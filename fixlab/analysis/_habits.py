@@ -12,6 +12,7 @@ from fixlab.wire.tags import HEARTBEAT, LOGON, LOGOUT, RESEND_REQUEST, SEQUENCE_
 
 _LOOK_AHEAD = 50  # messages behind a Logon in which a first ResendRequest tells a number
 _ANSWER_MAX = times.seconds(10)  # LGN-28: what engines wait for the answer to a Logon
+_BEAT_LEAST = 0.8  # of HeartBtInt(108): some engines beat so early
 _AGES = 1e6  # seconds: a limit that the log does not tell is none
 
 
@@ -87,6 +88,26 @@ def _chunk(requests: Sequence[Act]) -> int | None:
         if one.begin and one.end and following.begin == one.end + 1:
             return one.end - one.begin + 1
     return None
+
+
+def hides_beats(lines: Sequence[Line], heartbeat_seconds: float) -> bool:
+    """Whether the log leaves Heartbeats out: it has none, and holes where they were due."""
+    if any(one.act.msg_type == HEARTBEAT for one in lines):
+        return False
+    out = [one for one in lines if one.out and one.act.is_new and one.act.number is not None]
+    return any(
+        are_beats(_between(a, b), b.time - a.time, heartbeat_seconds) for a, b in pairwise(out)
+    )
+
+
+def _between(one: Line, other: Line) -> int:
+    return (other.act.number or 0) - (one.act.number or 0) - 1
+
+
+def are_beats(count: int, silence: int, heartbeat_seconds: float) -> bool:
+    """Whether so many numbers may be Heartbeats, in a silence of so many ns."""
+    beat = times.seconds(heartbeat_seconds * _BEAT_LEAST)
+    return count > 0 and beat > 0 and count * beat <= silence
 
 
 def first_numbers(lines: Sequence[Line]) -> tuple[int, int]:

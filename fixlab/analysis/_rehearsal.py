@@ -14,7 +14,14 @@ from typing import NamedTuple
 
 from fixlab import times
 from fixlab.analysis._acts import Act, Owed, is_attempt, satisfies
-from fixlab.analysis._habits import Line, begins_with_answer, first_numbers, is_initiator
+from fixlab.analysis._habits import (
+    Line,
+    are_beats,
+    begins_with_answer,
+    first_numbers,
+    hides_beats,
+    is_initiator,
+)
 from fixlab.session.config import SessionConfig
 from fixlab.session.core import Output
 from fixlab.session.events import Ended
@@ -120,7 +127,8 @@ class Rehearsal:
         self._began = lines[0].time
         self._answers = begins_with_answer(lines)
         self._deduced = lines[0].act.msg_type != LOGON or self._answers
-        self._hides_beats = not any(one.act.msg_type == HEARTBEAT for one in lines)
+        self._hides_beats = hides_beats(lines, config.heartbeat_seconds)
+        self._spoke = lines[0].time  # when the engine last sent something
         if self._deduced:
             self._join(next_in)
 
@@ -285,7 +293,8 @@ class Rehearsal:
         kind = due.act.msg_type
         # It may have been asked for before the log begins.
         before = self._deduced and due.since - self._began <= self._tolerance
-        if not silent and not (before and kind == RESEND_REQUEST):
+        hidden = self._hides_beats and kind == HEARTBEAT
+        if not silent and not hidden and not (before and kind == RESEND_REQUEST):
             self._note_missing(due)
         if kind == RESEND_REQUEST and due.rule == "RRQ-06":
             # The first request stands, only the engine is more patient.
@@ -433,7 +442,7 @@ class Rehearsal:
                 self._count(act, raw)
         if self._owed.owes(act.number) or act.poss_dup or act.gap_fill:
             self._owed_since = self._now
-        self.session._sent_at = self._now
+        self.session._sent_at = self._spoke = self._now
         self._align()
 
     def _is_unflagged(self, act: Act) -> bool:
@@ -578,9 +587,10 @@ class Rehearsal:
             return
         if number == self._other_next:
             expected = number
-        # A log that leaves Heartbeats out has holes where they stood.
         hole = number > expected and (
-            may_skip or self._hides_beats or self._leaves_later(expected, number - 1)
+            may_skip
+            or self._leaves_later(expected, number - 1)
+            or (self._hides_beats and self._may_be_beats(number - expected))
         )
         self._other_next = None
         if number > expected and not hole:
@@ -593,6 +603,10 @@ class Rehearsal:
             self._other_next = expected
         self._keep(number, raw)
         self._out_next = number + 1
+
+    def _may_be_beats(self, count: int) -> bool:
+        silence = self._now - self._spoke
+        return are_beats(count, silence, self.config.heartbeat_seconds)
 
     def _keep(self, number: int, raw: bytes) -> None:
         """What a later ResendRequest is about."""

@@ -202,7 +202,7 @@ def test_the_page_is_escaped_and_says_what_was_found(tmp_path: Path) -> None:
 # Clocks ------------------------------------------------------------------------------------
 
 
-def times_of(offset: float, ppm: float, *, seed: int = 1) -> tuple[np.ndarray, ...]:  # type: ignore[type-arg]
+def times_of(offset: float, ppm: float, *, seed: int = 1) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng(seed)
     ours = np.sort(rng.integers(0, 3600 * NANOSECONDS, 4000)) + T0
     there = rng.random(4000) < 0.5
