@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fixlab import conformance, panels, plots, sim, stores
-    from fixlab.analysis import gaps, intervals, ledger, resends
+    from fixlab.analysis import gaps, intervals, ledger, reconcile, replay, resends
     from fixlab.analysis.findings import Findings, analyze
     from fixlab.dictionary import Dictionary, explain
     from fixlab.errors import FixLabError
@@ -75,6 +75,8 @@ __all__ = [
     "panels",
     "plots",
     "read_log",
+    "reconcile",
+    "replay",
     "resends",
     "sim",
     "stores",
@@ -117,6 +119,8 @@ _HOMES = {
     "intervals": "analysis",
     "ledger": "analysis",
     "read_log": "logs.read",
+    "reconcile": "analysis",
+    "replay": "analysis",
     "resends": "analysis",
     "sweep": "sim.sweeping",
 }

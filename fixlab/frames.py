@@ -1392,6 +1392,109 @@ FINDINGS = Schema(
     ),
 )
 
+FATES_OF_TWO = (
+    "arrived",
+    "changed",  # it arrived, and not as it left
+    "doubled",  # a copy of what had arrived already, and left once
+    "lost",  # it left and never arrived
+    "unsent",  # it arrived, and the log of its sender does not have it
+    "uncovered",  # the other log does not cover the time
+)
+
+RECONCILIATION = Schema(
+    name="reconciliation",
+    title="one row for each message in one of two logs of a session, or in both",
+    columns=(
+        Column(name="session", dtype="category", meaning="as in the first log"),
+        Column(
+            name="sender",
+            dtype="category",
+            meaning="SenderCompID(49); what it left counts as sent, what the other got as come",
+        ),
+        Column(
+            name="epoch",
+            dtype="int64",
+            meaning="of the sender's numbers: 0 until the first reset in the log of who sent "
+            "it; in the other log, where that one does not have it",
+        ),
+        Column(name="msg_type", dtype="category", meaning="MsgType(35)"),
+        Column(name="msg_seq_num", dtype="int64", meaning="MsgSeqNum(34)"),
+        Column(name="poss_dup", dtype="bool", meaning="PossDupFlag(43): a replay"),
+        Column(
+            name="fate",
+            dtype="category",
+            meaning="what became of it",
+            categories=FATES_OF_TWO,
+        ),
+        Column(
+            name="sent",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT when the sender's log does not have it",
+            meaning="time in the log of its sender",
+        ),
+        Column(
+            name="arrived",
+            dtype=TIME,
+            unit="UTC",
+            missing="NaT when the receiver's log does not have it",
+            meaning="time in the log of its receiver",
+        ),
+        Column(
+            name="latency_ms",
+            dtype="float64",
+            unit="ms",
+            missing="NaN unless it arrived and both clocks are known",
+            meaning="from sent to arrived, the clocks brought in line",
+        ),
+        Column(
+            name="ours_row",
+            dtype="Int64",
+            missing="NA when the first log does not have it",
+            meaning="its row in the first log, from 0",
+        ),
+        Column(
+            name="theirs_row",
+            dtype="Int64",
+            missing="NA when the second log does not have it",
+            meaning="its row in the second log, from 0",
+        ),
+    ),
+)
+
+DEVIATIONS = ("missing", "late", "different", "unexpected", "number", "went_on")
+
+REPLAY = Schema(
+    name="replay",
+    title="one row for each step in which an engine did otherwise than its rule demands",
+    columns=(
+        Column(
+            name="code",
+            dtype="category",
+            meaning="REPLAY_ and the kind",
+            categories=tuple(f"REPLAY_{kind.upper()}" for kind in DEVIATIONS),
+        ),
+        *FINDINGS.columns[1:],
+        Column(
+            name="kind",
+            dtype="category",
+            meaning="how it departs",
+            categories=DEVIATIONS,
+        ),
+        Column(
+            name="row",
+            dtype="int64",
+            meaning="row of the log that shows it: the engine's, or what called for one",
+        ),
+        Column(
+            name="cause_row",
+            dtype="Int64",
+            missing="NA when time alone called for it, or nothing did",
+            meaning="row of the message that called for it",
+        ),
+    ),
+)
+
 SCHEMAS = {
     schema.name: schema
     for schema in (
@@ -1399,6 +1502,7 @@ SCHEMAS = {
         *(GAPS, LEDGER, RESENDS, INTERVALS, FLIGHTS, FATES, RUNS),
         *(STORES, STORED, STORE_PROBLEMS, STORE_EDIT),
         *(REPORT, DIFFERENCES, FINDINGS),
+        *(RECONCILIATION, REPLAY),
     )
 }
 

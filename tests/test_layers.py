@@ -50,7 +50,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "__main__": ("cli",),
 }
 EXTRA = {
-    "analysis/_replay.py": ("session",),
+    # What plays a log back drives a session, on messages as they came.
+    "analysis/_replay.py": ("session", "wire"),
+    "analysis/_rehearsal.py": ("session", "stores", "wire"),
     # Tells a run in plain text, and loads the ladder for it on first use.
     "sim/shrinking.py": ("plots",),
     # Names what lives in the surgeon, and loads it on first use.

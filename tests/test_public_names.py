@@ -47,6 +47,8 @@ NAMES = {
     "intervals": "fixlab.analysis",
     "ledger": "fixlab.analysis",
     "read_log": "fixlab.logs.read",
+    "reconcile": "fixlab.analysis",
+    "replay": "fixlab.analysis",
     "resends": "fixlab.analysis",
     "sweep": "fixlab.sim.sweeping",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -18,15 +19,14 @@ from fixlab.frames import LOG_FILES, LOG_SESSIONS
 from fixlab.logs._blocks import BLOCK_BYTES, Account, blocks, first_time
 from fixlab.logs._capture import captured, records_of
 from fixlab.logs._columns import Block, Book
+from fixlab.logs._contents import Span, contents, wire_of
 from fixlab.logs._follow import FollowedLog
 from fixlab.logs._frame import Rows
 from fixlab.logs._pairs import Pairs
 from fixlab.logs._parquet import GROUP_ROWS, Writer, load
 from fixlab.logs._progress import watched
-from fixlab.logs._records import Reader, to_wire
 from fixlab.logs._sides import CONFIDENCE, Pair, Seen, Side, sides
 from fixlab.logs._sources import Source, Where, is_capture, opened, sources
-from fixlab.logs._style import Style
 from fixlab.logs._tags import checked, name_of
 from fixlab.wire.message import Message
 
@@ -80,10 +80,23 @@ class Log:
         """
         raw = self._bytes(row)
         account = self._accounts[str(self.frame["file"].iloc[row])]
-        reader = Reader(Style(account.style.delimiter))
-        _, records = reader.read(raw, 0, len(raw), last=True, until=1)
-        wire = records[0].wire if records else to_wire(raw, account.style.delimiter)
-        return Message.from_wire(wire if wire.endswith(b"\x01") else wire + b"\x01")
+        return Message.from_wire(wire_of(raw, account.style.delimiter))
+
+    def messages(self, rows: Sequence[int] | None = None) -> Iterator[Message]:
+        """The messages of `rows`, or of all, which ascend: each file is read once.
+
+        Raises `ConfigError` when a file is no longer there or has changed.
+        """
+        frame = self.frame
+        chosen = range(len(frame)) if rows is None else rows
+        file = frame["file"].cat.codes.to_numpy()
+        names = [str(name) for name in frame["file"].cat.categories]
+        offset, length = frame["offset"].to_numpy(), frame["length"].to_numpy()
+        for code, group in groupby(chosen, lambda row: int(file[row])):
+            account = self._accounts[names[code]]
+            spans = (Span(int(offset[row]), int(length[row])) for row in group)
+            for raw in contents(self._sources[names[code]], account, spans):
+                yield Message.from_wire(wire_of(raw, account.style.delimiter))
 
     def decode(self, row: int, dictionary: Dictionary | None = None) -> Explained:
         """The message in a row field by field, with names and meanings. Raises as `raw` does.

@@ -37,9 +37,11 @@ def table(*rows: Mapping[str, Any]) -> pd.DataFrame:
     """A frame of findings; what a row leaves out is missing."""
     columns: dict[str, Any] = {}
     for name in COLUMNS:
-        values = [row.get(name) for row in rows]
+        values: list[Any] = [row.get(name) for row in rows]
         if name in TIMES:
-            columns[name] = pd.Series(pd.to_datetime(values, utc=True)).astype(frames.TIME)
+            columns[name] = pd.Series(pd.to_datetime(pd.Series(values), utc=True)).astype(
+                frames.TIME
+            )
         elif name in NUMBERS:
             columns[name] = pd.array(values, dtype="Int64")
         else:

@@ -8,7 +8,7 @@ import fixlab as fx
 from fixlab.analysis import gaps, intervals, ledger, resends
 from fixlab.analysis._ledger import SINGLE_MAX
 from fixlab.frames import LEDGER, RESENDS, check
-from tests.analysis.logged import log_of
+from tests.analysis.framed import log_of
 
 UP = "A 35=A 34=1 108=30\nB 35=A 34=1 108=30\n"
 

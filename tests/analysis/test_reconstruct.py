@@ -27,7 +27,7 @@ from fixlab.frames import (
     check,
     empty,
 )
-from tests.analysis.logged import T0, log_of
+from tests.analysis.framed import T0, log_of
 
 Row = dict[str, Any]
 # Shrinking such logs takes minutes; a failing one is short enough to read.

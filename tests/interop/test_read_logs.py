@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 import fixlab as fx
-from tests.interop.engine import order_fields
+from fixlab.engines._child import order_fields
 from tests.interop.peer import Engine, Spec, until
 from tests.net.peers import run
 

@@ -1,0 +1,150 @@
+"""What a log tells of the engine that wrote it: its settings, its role, its first numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from fixlab import times
+from fixlab.analysis._acts import Act
+from fixlab.wire.tags import HEARTBEAT, LOGON, LOGOUT, RESEND_REQUEST, SEQUENCE_RESET
+
+_LOOK_AHEAD = 50  # messages behind a Logon in which a first ResendRequest tells a number
+_ANSWER_MAX = times.seconds(10)  # LGN-28: what engines wait for the answer to a Logon
+_BEAT_LEAST = 0.8  # of HeartBtInt(108): some engines beat so early
+_AGES = 1e6  # seconds: a limit that the log does not tell is none
+
+
+class Line(NamedTuple):
+    """A message of one session, as one side saw it."""
+
+    row: int
+    time: int
+    out: bool
+    act: Act
+    heart_bt_int: int | None
+
+
+def is_initiator(lines: Sequence[Line]) -> bool:
+    """Whether this side begins connections: it sent the first Logon of a pair."""
+    first = next((one for one in lines if _is_logon(one.act)), None)
+    if first is None:
+        return True  # nobody can tell, and nothing depends on it
+    return first.out != begins_with_answer(lines)
+
+
+def begins_with_answer(lines: Sequence[Line]) -> bool:
+    """Whether the log begins with the second Logon of a pair: the other side just goes on."""
+    if not _is_logon(lines[0].act):
+        return False
+    spoke = False
+    for line in lines[1:]:
+        own = line.out == lines[0].out
+        if _is_logon(line.act):
+            # It is tried again, or answered; a later one begins another connection.
+            return spoke and not own and line.time - lines[0].time > _ANSWER_MAX
+        if not own:
+            return line.act.msg_type != LOGOUT  # which refuses a Logon
+        spoke = True
+    return spoke
+
+
+def _is_logon(act: Act) -> bool:
+    return act.msg_type == LOGON and not act.poss_dup
+
+
+def settings_of(lines: Sequence[Line]) -> dict[str, Any]:
+    """Settings by which this side visibly works; waits that no log shows have no end."""
+    out = [one for one in lines if one.out]
+    logons = [one for one in lines if one.act.msg_type == LOGON]
+    beat = next((one.heart_bt_int for one in logons if one.heart_bt_int is not None), 0)
+    own = [one.act for one in out if one.act.msg_type == LOGON]
+    requests = [one.act for one in out if one.act.msg_type == RESEND_REQUEST]
+    exact = bool(requests) and all(act.end not in (0, 999_999) for act in requests)
+    return {
+        "heartbeat_seconds": beat,
+        "reset_on_logon": _resets(logons),
+        "next_expected": any(act.next_expected is not None for act in own),
+        "resend_range": "exact" if exact else "open",
+        "resend_chunk_max": _chunk(requests),
+        "logon_timeout_seconds": _AGES,
+        "logout_timeout_seconds": _AGES,
+        "disconnect_wait_seconds": _AGES,
+        # A log that leaves Heartbeats out tells nothing of silence.
+        "check_silence": any(one.act.msg_type == HEARTBEAT for one in lines),
+    }
+
+
+def _resets(logons: Sequence[Line]) -> bool:
+    """LGN-20: whether this side answers with 141=Y where nobody asked for it."""
+    pairs = pairwise(logons)
+    return any(b.out and not a.out and b.act.reset and not a.act.reset for a, b in pairs)
+
+
+def _chunk(requests: Sequence[Act]) -> int | None:
+    """How much one request asks for, when one goes on where another one ended."""
+    for one, following in pairwise(requests):
+        if one.begin and one.end and following.begin == one.end + 1:
+            return one.end - one.begin + 1
+    return None
+
+
+def hides_beats(lines: Sequence[Line], heartbeat_seconds: float) -> bool:
+    """Whether the log leaves Heartbeats out: it has none, and holes where they were due."""
+    if any(one.act.msg_type == HEARTBEAT for one in lines):
+        return False
+    out = [one for one in lines if one.out and one.act.is_new and one.act.number is not None]
+    return any(
+        are_beats(_between(a, b), b.time - a.time, heartbeat_seconds) for a, b in pairwise(out)
+    )
+
+
+def _between(one: Line, other: Line) -> int:
+    return (other.act.number or 0) - (one.act.number or 0) - 1
+
+
+def are_beats(count: int, silence: int, heartbeat_seconds: float) -> bool:
+    """Whether so many numbers may be Heartbeats, in a silence of so many ns."""
+    beat = times.seconds(heartbeat_seconds * _BEAT_LEAST)
+    return count > 0 and beat > 0 and count * beat <= silence
+
+
+def first_numbers(lines: Sequence[Line]) -> tuple[int, int]:
+    """NextNumIn and NextNumOut when the log begins, as far as it tells."""
+    own = next((one.act for one in lines if one.out and one.act.msg_type == LOGON), None)
+    first = _first(lines, out=False)
+    if (
+        own is not None
+        and own.next_expected
+        and not own.reset
+        and lines[0].act.msg_type == LOGON
+    ):
+        # LGN-21: it says so itself; an acceptor has counted the Logon that it answers.
+        first = own.next_expected if lines[0].out else min(first, own.next_expected)
+    return first, _first(lines, out=True)
+
+
+def _first(lines: Sequence[Line], *, out: bool) -> int:
+    for at, line in enumerate(lines):
+        act = line.act
+        if line.out != out or act.number is None or act.poss_dup:
+            continue
+        if act.msg_type == SEQUENCE_RESET:
+            continue
+        first = 1 if act.reset else act.number
+        if not out and not act.reset:
+            # It may be early itself: then it is asked for what stands before it.
+            asked = _asked(lines[at + 1 : at + 1 + _LOOK_AHEAD])
+            first = min(first, asked or first)
+        return max(first, 1)
+    return 1
+
+
+def _asked(lines: Sequence[Line]) -> int | None:
+    for line in lines:
+        if line.act.msg_type == LOGON and not line.out:
+            return None
+        if line.out and line.act.msg_type == RESEND_REQUEST:
+            return line.act.begin
+    return None
