@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from fixlab import frames
 from fixlab.analysis import ledger, resends
 from fixlab.analysis.findings import Evidence
 from fixlab.analysis.report import Content
@@ -39,9 +38,7 @@ def table(*rows: Mapping[str, Any]) -> pd.DataFrame:
     for name in COLUMNS:
         values: list[Any] = [row.get(name) for row in rows]
         if name in TIMES:
-            columns[name] = pd.Series(pd.to_datetime(pd.Series(values), utc=True)).astype(
-                frames.TIME
-            )
+            columns[name] = pd.Series(values, dtype=pd.DatetimeTZDtype("ns", "UTC"))
         elif name in NUMBERS:
             columns[name] = pd.array(values, dtype="Int64")
         else:
