@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from fixlab import frames
 from fixlab.analysis import ledger, resends
 from fixlab.analysis.findings import Evidence
 from fixlab.analysis.report import Content
@@ -37,9 +36,9 @@ def table(*rows: Mapping[str, Any]) -> pd.DataFrame:
     """A frame of findings; what a row leaves out is missing."""
     columns: dict[str, Any] = {}
     for name in COLUMNS:
-        values = [row.get(name) for row in rows]
+        values: Any = [row.get(name) for row in rows]
         if name in TIMES:
-            columns[name] = pd.Series(pd.to_datetime(values, utc=True)).astype(frames.TIME)
+            columns[name] = pd.DatetimeIndex(pd.to_datetime(values, utc=True)).as_unit("ns")
         elif name in NUMBERS:
             columns[name] = pd.array(values, dtype="Int64")
         else:
