@@ -216,7 +216,7 @@ def _listed(content: Content, times: Times) -> Iterator[str]:
         yield "<p>None: what the log shows follows the rules.</p>"
         yield from _notes(content.notes)
         return
-    told = set(order[:_DETAILS_MAX])
+    told = set(_told_in_full(found)[:_DETAILS_MAX])
     shown = order[:_LISTED_MAX]
     bodies = ""
     for kind in SEVERITIES:
@@ -225,7 +225,7 @@ def _listed(content: Content, times: Times) -> Iterator[str]:
             bodies += (
                 f'<tbody><tr class="group"><th colspan="6" scope="rowgroup">{_NAMES[kind]} '
                 f"<small>{_MEANINGS[kind]}</small></th></tr>"
-                + "".join(_row(found, i, times, linked=i in told) for i in rows)
+                + "".join(_row(found, i, times, told) for i in rows)
                 + "</tbody>"
             )
     yield table("findings", ("No.", "What", "By", "Time", "Numbers", "Rule"), bodies)
@@ -239,22 +239,25 @@ def _notes(notes: Iterable[str]) -> Iterator[str]:
         yield f'<p class="key">{_text(note)}</p>'
 
 
-def _row(found: pd.DataFrame, i: int, times: Times, *, linked: bool) -> str:
+def _row(found: pd.DataFrame, i: int, times: Times, told: set[int]) -> str:
     one = found.loc[i]
     numbers = numbers_of(one["begin_seq_no"], one["end_seq_no"]) or _given(one["msg_seq_num"])
-    number = f'<a href="#finding-{i}">{i}</a>' if linked else f"{i}"
+    number = f'<a href="#finding-{i}">{i}</a>' if i in told else f"{i}"
     return (
         f'<tr class="{one["severity"]}"><th scope="row">{number}</th>'
         f"<td>{_text(_given(one['summary']))}<small>{_text(_given(one['code']))}"
-        f"{_cause(one['caused_by'])}</small></td>"
+        f"{_cause(one['caused_by'], told)}</small></td>"
         f"<td>{_text(_given(one['side']))}</td><td>{times.told(one['time'])}</td>"
         f'<td>{numbers}</td><td class="rule">{_rules(one["rule"])}</td></tr>'
     )
 
 
-def _cause(caused_by: object) -> str:
+def _cause(caused_by: object, told: set[int]) -> str:
     given = _given(caused_by)
-    return f", follows from {_text(given)}" if given else ""
+    if not given:
+        return ""
+    link = f'<a href="#finding-{given}">{given}</a>' if int(given) in told else given
+    return f", follows from {link}"
 
 
 def _rules(rule: object) -> str:
@@ -279,29 +282,30 @@ def _many(count: int, noun: str) -> str:
 # Each finding -------------------------------------------------------------------------
 
 
+def _told_in_full(found: pd.DataFrame) -> list[int]:
+    """Labels of the findings that follow from no other; the list is enough for the rest."""
+    return [i for i in _order(found) if pd.isna(found["caused_by"].loc[i])]
+
+
 def _details(content: Content, times: Times) -> Iterator[str]:
-    order = _order(content.table)
-    if order:
+    roots = _told_in_full(content.table)
+    if roots:
         yield "<h2>What the log shows</h2>"
-    for i in order[:_DETAILS_MAX]:
+    for i in roots[:_DETAILS_MAX]:
         yield _detail(content, i, times)
-    if len(order) > _DETAILS_MAX:
-        yield f'<p class="key">{len(order) - _DETAILS_MAX:,} more are not told in full.</p>'
+    if len(roots) > _DETAILS_MAX:
+        yield f'<p class="key">{len(roots) - _DETAILS_MAX:,} more are not told in full.</p>'
 
 
 def _detail(content: Content, i: int, times: Times) -> str:
     one = content.table.loc[i]
     severity = _given(one["severity"])
-    cause = _given(one["caused_by"])
     rows = {
-        "At fault": _text(_given(one["side"])) if severity == "fault" else "",
+        "At fault" if severity == "fault" else "By": _text(_given(one["side"])),
         "Session": _text(_given(one["session"])),
         "When": times.told(one["time"], dated=True),
         "Numbers": numbers_of(one["begin_seq_no"], one["end_seq_no"]),
         "Expected": _text(_given(one["expected"])),
-        "Follows from": f'<a href="#finding-{_text(cause)}">{_text(cause)}</a>'
-        if cause
-        else "",
         "Confidence": _text(_given(one["confidence"])),
         "Advice": _text(_given(one["advice"])),
         "Rules": "<br>".join(pages.rule(name) for name in _split(one["rule"])),

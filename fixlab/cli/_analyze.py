@@ -64,4 +64,7 @@ def _tell(log: Log, found: Findings) -> None:
 
 def _about(arguments: argparse.Namespace) -> Mapping[str, str]:
     made = times.format_utc(times.SystemClock().now(), 0).decode()
-    return {"Made by": arguments.by or "", "Made": f"{made} UTC"}
+    return {
+        "Made by": arguments.by or "",
+        "Made": f"{made[:4]}-{made[4:6]}-{made[6:8]} {made[9:]} UTC",
+    }
