@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 from fixlab import __version__, pages
 from fixlab.conformance.model import Case, CaseResult, Entry, Level, Verdict
 from fixlab.conformance.page_style import STYLE
-from fixlab.conformance.report import Report
 from fixlab.conformance.side_by_side import message_name
 from fixlab.pages import text as _text
 
@@ -41,6 +41,20 @@ _SECTIONS = (
 )
 _OTHER = "Further cases"
 _KEY = "→ the tests sent, ← the counterparty sent; seconds since the case began."
+
+
+class Report(Protocol):
+    """What a page needs of `fixlab.conformance.Report`, which has it made."""
+
+    target: str
+
+    @property
+    def counts(self) -> dict[str, int]: ...
+    @property
+    def passed(self) -> bool: ...
+    def case(self, ref: str) -> Case: ...
+    def __iter__(self) -> Iterator[CaseResult]: ...
+    def __len__(self) -> int: ...
 
 
 def page(report: Report, *, about: Mapping[str, str] | None = None) -> str:

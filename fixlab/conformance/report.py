@@ -145,7 +145,7 @@ class Report:
         `about` are rows of its heading that only the caller knows, such as
         `{"Tested by": "..."}`, or a time. Secrets are masked.
         """
-        from fixlab.conformance.page import page  # it is about reports, so it imports this
+        from fixlab.conformance.page import page  # here: most reports are never pages
 
         Path(path).write_text(page(self, about=about), encoding="utf-8")
 
