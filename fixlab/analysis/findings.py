@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +24,7 @@ from fixlab.analysis import (
 )
 from fixlab.analysis._case import Case, Found
 from fixlab.analysis._codes import CODES, FOLLOWS
+from fixlab.analysis._evidence import Evidence
 from fixlab.analysis._finds_connections import Schedule
 from fixlab.analysis._reconstruct import reconstruct
 from fixlab.errors import ConfigError
@@ -136,24 +136,6 @@ def _roots(found: Sequence[Found]) -> list[int | None]:
     return cause
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """The messages that show a finding: their rows, and what the log says there, masked."""
-
-    rows: tuple[int, ...]
-    lines: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return "\n".join(
-            f"row {row}: {line}" for row, line in zip(self.rows, self.lines, strict=True)
-        )
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{redact.escape_lines(str(self))}</pre>"
-
-
 class Findings:
     """What `analyze` found. `print(findings.summary())` tells it like a colleague would.
 
@@ -247,9 +229,22 @@ class Findings:
         `{"Ticket": "4711"}`. A log may hold sessions with others as well: `only` leaves them
         out. Raises as `evidence` does.
         """
-        from fixlab.analysis.report import content_of, page  # it is about findings
+        from fixlab.analysis.report import Content, page  # here: most findings are no pages
 
-        text = page(content_of(self, about or {}))
+        content = Content(
+            table=self.table,
+            messages=self.messages,
+            session=self.session,
+            ledger=self.ledger,
+            resends=self.resends,
+            evidence=self.evidence,
+            notes=[
+                f"{count:,} more of {code} in the log are not listed."
+                for code, count in self.left_out.items()
+            ],
+            about=about or {},
+        )
+        text = page(content)
         Path(path).write_text(text, encoding="utf-8")
 
     # Frames --------------------------------------------------------------------------------

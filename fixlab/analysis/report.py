@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from fixlab import __version__, facts, pages
+from fixlab.analysis._evidence import Evidence
 from fixlab.analysis._report_tables import (
     Times,
     ledger_table,
@@ -20,9 +20,6 @@ from fixlab.analysis._report_tables import (
     table,
 )
 from fixlab.pages import text as _text
-
-if TYPE_CHECKING:
-    from fixlab.analysis.findings import Evidence, Findings
 
 SEVERITIES = ("fault", "risk", "info")
 _LISTED_MAX = 500  # findings in the list
@@ -57,23 +54,6 @@ class Content:
     notes: Sequence[str] = ()  # what else to know about the findings
     figures: Sequence[tuple[str, bytes]] = ()  # title and PNG
     about: Mapping[str, str] = field(default_factory=dict)  # what only the caller knows
-
-
-def content_of(findings: Findings, about: Mapping[str, str]) -> Content:
-    """What the page of `findings` tells; `about` is what only the caller knows."""
-    return Content(
-        table=findings.table,
-        messages=findings.messages,
-        session=findings.session,
-        ledger=findings.ledger,
-        resends=findings.resends,
-        evidence=findings.evidence,
-        notes=[
-            f"{count:,} more of {code} in the log are not listed."
-            for code, count in findings.left_out.items()
-        ],
-        about=about,
-    )
 
 
 def page(content: Content) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from fixlab.analysis import ledger, resends
-from fixlab.analysis.findings import Evidence
+from fixlab.analysis._evidence import Evidence
 from fixlab.analysis.report import Content
 from fixlab.logs.read import Log, read_log
 from fixlab.redact import printable
