@@ -57,6 +57,7 @@ class Profile:
     # was due is lost. A Reject with a number too low is still an error.
     any_number: frozenset[str] = frozenset()
     missing_number: Literal["logout", "close", "drop"] = "logout"  # FRM-09, FRM-10
+    waits_for_logon: bool = False  # LGN-28: an acceptor without a limit of its own
     bad_logon: Literal["logout", "close"] = (
         "logout"  # LGN-08: answer an invalid Logon, or close
     )
@@ -119,6 +120,7 @@ PROFILES: Mapping[str, Profile] = MappingProxyType(
             acts_on_repeats=frozenset({TEST_REQUEST, RESEND_REQUEST, LOGOUT}),
             missing_number="drop",
             second_logon="close",
+            waits_for_logon=True,
             conditional_fields=False,
             unasked_reset="answer",
             reset_number="any",

@@ -645,6 +645,8 @@ class Session(Admitting):
             return None
         if self._replays:
             return self._sent_at
+        if state is _S.CONNECTED and config.habits.waits_for_logon:
+            return None  # LGN-28: `net.Acceptor` has a limit for callers all the same
         if state in (_S.CONNECTED, _S.LOGON_SENT, _S.RESET_SENT):
             return self._entered + times.seconds(config.logon_timeout_seconds)
         if state in (_S.LOGOUT_SENT, _S.LOGOUT_ANSWERED):

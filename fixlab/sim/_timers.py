@@ -76,6 +76,8 @@ class TimeChecks(Watcher):
         session, config = end.session, end.session.config
         limit = _STATE_LIMITS.get(session.state)
         if limit is not None:
+            if session.state is _S.CONNECTED and config.habits.waits_for_logon:
+                return  # LGN-28: for as long as the connection lasts
             if now > watch.entered + times.seconds(getattr(config, limit)):
                 self._fail("timers", end, watch.last, f"still {session.state}, {limit} is over")
             return

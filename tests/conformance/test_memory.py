@@ -22,12 +22,6 @@ def disconnects(session: Any, garbled: object) -> None:
 
 ENCRYPTED = ["14n", *(f"17{letter}" for letter in "cdefghij")]
 
-# Where the profile `quickfix` does not do what QuickFIX itself does: it imitates how a session
-# behaves, not how bytes are read, nor what an application and its dictionary check.
-UNLIKE_QUICKFIX = {
-    "X-24": "a silent connection is closed",
-}
-
 
 def of(report: Report, *verdicts: Verdict) -> list[str]:
     return [result.ref for result in report if result.verdict in verdicts]
@@ -76,7 +70,7 @@ def test_the_quickfix_profile_deviates_where_quickfix_does(role: str) -> None:
         if CASES[result.ref].quickfix not in (None, result.verdict)
         and result.verdict is not Verdict.SKIP
     }
-    assert differ == {ref for ref in UNLIKE_QUICKFIX if ref in {one.ref for one in report}}
+    assert differ == set()
 
 
 @pytest.mark.parametrize("name", sorted(PROFILES))
