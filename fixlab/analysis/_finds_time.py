@@ -104,6 +104,8 @@ def _unanswered(case: Case, event: Event) -> Iterator[Found]:
     if not case.seconds(event.row, event.other) >= min(max(seconds, 1), 10):
         return
     heard = case.between(event.session, event.receiver, event.row, event.other)
+    if case.is_type(heard, "A").any():
+        return  # a new connection, perhaps: the question died with the one before
     yield Found(
         "TESTREQ_UNANSWERED", event.row, event.session,
         f"{event.receiver} does not answer {event.sender}'s TestRequest(1) of "
