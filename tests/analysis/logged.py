@@ -165,12 +165,15 @@ def _message(
     fields: list[tuple[int, Any]] = [(35, msg_type), (49, ours), (56, theirs), (34, number)]
     if "dup" in words:
         fields += [(43, "Y"), (122, _stamp(time - NANOSECONDS))]
+        given.pop(43, None)
+    # FRM-14: fields of the header come before those of the body.
+    fields += [(tag, given.pop(tag)) for tag in (43, 97, 122) if tag in given]
     fields.append((52, _stamp(sending)))
     if msg_type == "D" and 11 not in given:
         fields.append((11, f"ORD-{number}"))
     if msg_type == "A" and 108 not in given:
         fields += [(98, "0"), (108, "30")]
-    fields += [(tag, value) for tag, value in given.items() if tag != 43 or "dup" not in words]
+    fields += given.items()
     content = "".join(f"{tag}={value}\x01" for tag, value in fields)
     data = encode(begin_string.encode(), content.encode())
     if "sum" in words:
