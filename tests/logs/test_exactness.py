@@ -45,6 +45,20 @@ def test_the_same_at_the_limits_of_what_is_read(seed: int) -> None:
     assert differences(Maker(2_000 + seed).log(LINES), size) == []
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_same_when_application_messages_are_read_by_their_headers(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_scan, "_LEFT_MAX", 1.0)
+    monkeypatch.setattr(_scan, "_LINES_MIN", 1)
+    maker = Maker(4_000 + seed)
+    maker.mark, maker.headed = b"\x01", 0.15
+    maker.glued = 0.1 * (seed % 5 == 0)
+    data = maker.log(LINES)
+    assert differences(data) == []
+    assert differences(data, random.Random(seed).choice((300, 4_096, 20_000))) == []
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_any_split_into_blocks_gives_the_same_frame(seed: int) -> None:
     data = Maker(3_000 + seed).log(LINES)
