@@ -106,6 +106,13 @@ class Heads:
     def in_order(self, found: Windows, room: Ints) -> tuple[Bools, dict[int, Ints]]:
         """Rows whose header is in order and ends within `room`; pieces of its fields."""
         code, first, count, codes = found.code, found.first, found.pieces, self._table.codes
+        if len(short := np.flatnonzero(room < self.width)):
+            # Behind a short message the window shows the next line.
+            spread = np.repeat(short, count[short])
+            jumps = first[short] - np.cumsum(count[short]) + count[short]
+            pieces_in = np.arange(len(spread)) + np.repeat(jumps, count[short])
+            behind = found.starts[pieces_in] - found.begin[spread] > room[spread]
+            code[pieces_in[behind]] = OTHER
         good = (code[first] == codes[8]) & (code[first + 1] == codes[9])
         good &= code[first + 2] == codes[35]
         hard = np.flatnonzero(code >= DATA)

@@ -11,6 +11,7 @@ from pandas.testing import assert_frame_equal
 
 from fixlab.errors import FixLabError
 from fixlab.logs import _blocks, _records, _scan
+from fixlab.wire.message import encode
 from tests.logs.compare import differences, log_of
 from tests.logs.made import DELIMITERS, Maker
 
@@ -57,6 +58,15 @@ def test_the_same_when_application_messages_are_read_by_their_headers(
     data = maker.log(LINES)
     assert differences(data) == []
     assert differences(data, random.Random(seed).choice((300, 4_096, 20_000))) == []
+
+
+@pytest.mark.parametrize(
+    "before", [b"8=FIX.4.4|9=5|", b"35=D\x01", b"10=123\x01", b"x=1 ", b"8=FIX.4.4\x01", b"a "]
+)
+def test_what_stands_before_messages_may_look_like_one(before: bytes) -> None:
+    body = b"35=D\x0134=%d\x0149=A\x0152=20260105-09:00:00\x0156=B\x0111=x\x0158=8=FIX.4.4|\x01"
+    data = b"".join(before + encode(b"FIX.4.4", body % i) + b"\n" for i in range(10, 60))
+    assert differences(data) == []
 
 
 @pytest.mark.parametrize("seed", range(10))
