@@ -243,8 +243,8 @@ MESSAGES = Schema(
             missing="NA when unreadable",
             meaning="MsgSeqNum(34); numbers beyond int64 are clipped, here and below",
         ),
-        Column(name="poss_dup", dtype="bool", meaning="PossDupFlag(43) is Y"),
-        Column(name="poss_resend", dtype="bool", meaning="PossResend(97) is Y"),
+        Column(name="poss_dup", dtype="bool", meaning="PossDupFlag(43) in the header is Y"),
+        Column(name="poss_resend", dtype="bool", meaning="PossResend(97) in the header is Y"),
         Column(
             name="sending_time",
             dtype=TIME,
@@ -257,7 +257,7 @@ MESSAGES = Schema(
             dtype=TIME,
             unit="UTC",
             missing="NaT without one",
-            meaning="OrigSendingTime(122)",
+            meaning="OrigSendingTime(122) in the header",
         ),
         Column(
             name="begin_seq_no",
@@ -277,13 +277,15 @@ MESSAGES = Schema(
             missing="NA without one",
             meaning="NewSeqNo(36) of a SequenceReset",
         ),
-        Column(name="gap_fill", dtype="bool", meaning="GapFillFlag(123) is Y"),
-        Column(name="reset", dtype="bool", meaning="ResetSeqNumFlag(141) is Y"),
+        Column(
+            name="gap_fill", dtype="bool", meaning="GapFillFlag(123) of a SequenceReset is Y"
+        ),
+        Column(name="reset", dtype="bool", meaning="ResetSeqNumFlag(141) of a Logon is Y"),
         Column(
             name="next_expected",
             dtype="Int64",
             missing="NA without one",
-            meaning="NextExpectedMsgSeqNum(789)",
+            meaning="NextExpectedMsgSeqNum(789) of a session message",
         ),
         Column(
             name="ref_seq_num",
@@ -296,13 +298,13 @@ MESSAGES = Schema(
             dtype="Int32",
             unit="s",
             missing="NA without one",
-            meaning="HeartBtInt(108); clipped to int32",
+            meaning="HeartBtInt(108) of a session message; clipped to int32",
         ),
         Column(
             name="test_req_id",
             dtype="category",
             missing='"" without one',
-            meaning="TestReqID(112)",
+            meaning="TestReqID(112) of a session message",
         ),
         Column(
             name="text",

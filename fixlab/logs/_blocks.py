@@ -14,8 +14,8 @@ from fixlab.logs._words import PADDING
 from fixlab.times import parse_utc
 from fixlab.wire.message import Message
 
-# Large enough that NumPy's cost per call vanishes, and its arrays still fit a cache.
-BLOCK_BYTES = 1 << 20
+# Large enough that NumPy's cost per call vanishes; the headers in it still fit a cache.
+BLOCK_BYTES = 1 << 22
 _LOOK_BYTES = 1 << 16  # at the beginning of a file, to tell when it began
 
 

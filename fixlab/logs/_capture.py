@@ -18,6 +18,7 @@ from fixlab.logs._records import Reader, Record
 from fixlab.logs._sources import Source, Stream, opened, optional
 from fixlab.logs._style import IN, NO_MARK, OUT, START, Said, Style
 from fixlab.logs._tcp import Flow
+from fixlab.logs._words import INT64_MAX
 
 CONNECTIONS_MAX = 4_096  # open at once; the one that was quiet the longest is given up
 _OTHER_BYTES = 1 << 16  # without a message after which a connection is no FIX session
@@ -230,6 +231,8 @@ class _Connections:
     ) -> list[Record]:
         caller = self._callers.get(frozenset(key))
         mark = NO_MARK if caller is None else OUT if caller == key[0] else IN
+        if time is not None and time > INT64_MAX:
+            time = None  # a damaged clock, beyond what a time in ns can be
         return [record._replace(said=Said(time, mark)) for record in records]
 
 

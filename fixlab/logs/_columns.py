@@ -18,7 +18,7 @@ from fixlab.logs import _words
 from fixlab.logs._names import Names
 from fixlab.logs._records import Record
 from fixlab.wire.fields import split_fields
-from fixlab.wire.tags import ADMIN_TYPES, BUSINESS_MESSAGE_REJECT
+from fixlab.wire.tags import ADMIN_TYPES, BUSINESS_MESSAGE_REJECT, HEADER_TAGS
 
 Rows = npt.NDArray[np.int32]
 
@@ -58,6 +58,9 @@ SECRET = 16
 PASSWORDS = (554, 925, 1402, 1404)
 RAW_DATA = 96
 TEXT_TYPES = frozenset({*ADMIN_TYPES, BUSINESS_MESSAGE_REJECT})
+# Types of which more than the header is of interest: those and UserRequest, with its
+# passwords. So is what has no type. The order is that of codes, and must not change.
+READ_WHOLE = ("", *sorted(TEXT_TYPES), "BE")
 
 DEFECT_CODES = {name: code for code, name in enumerate(DEFECTS)}
 
@@ -146,6 +149,9 @@ class _Row:
         first: dict[int, bytes] = {}
         for tag, value in fields:
             first.setdefault(tag, value)
+        # Of an application message only the header is of interest to the session.
+        whole = first.get(35, b"").decode("latin-1") in READ_WHOLE
+        said = first if whole else _header(fields)
         self.dense: dict[str, int] = {
             "offset": base + record.start,
             "length": record.end - record.start,
@@ -157,7 +163,7 @@ class _Row:
             "msg_type": book.msg_types.code(first.get(35, b"")),
             "msg_seq_num": _words.number(first.get(34, b"")),
             "sending_time": _words.time(first.get(52, b"")),
-            "flags": sum(bit for tag, bit in FLAGS.items() if first.get(tag) == b"Y"),
+            "flags": sum(bit for tag, bit in FLAGS.items() if said.get(tag) == b"Y"),
             "body_length": -1,
             "check_sum": -1 if record.check_sum is None else record.check_sum,
         }
@@ -166,11 +172,11 @@ class _Row:
         if record.body_length is not None:
             self.dense["body_length"] = min(record.body_length, 2**31 - 1)
         self.sparse = {
-            name: _words.number(first[tag]) for tag, name in SPARSE.items() if tag in first
+            name: _words.number(said[tag]) for tag, name in SPARSE.items() if tag in said
         }
-        if 122 in first:
-            self.sparse["orig_sending_time"] = _words.time(first[122])
-        self._texts(first, book)
+        if 122 in said:
+            self.sparse["orig_sending_time"] = _words.time(said[122])
+        self._texts(said, book)
         self.extra = {tag: first[tag] for tag in tags if tag in first}
 
     def _texts(self, first: Mapping[int, bytes], book: Book) -> None:
@@ -184,6 +190,16 @@ class _Row:
             secrets.append(first[RAW_DATA])
         if any(map(is_secret, secrets)):
             self.dense["flags"] |= SECRET
+
+
+def _header(fields: Sequence[tuple[int, bytes]]) -> dict[int, bytes]:
+    """The first of each field before the first one that no header has."""
+    header: dict[int, bytes] = {}
+    for tag, value in fields:
+        if tag and tag not in HEADER_TAGS:  # 0: a piece that is no field
+            break
+        header.setdefault(tag, value)
+    return header
 
 
 def merged(blocks: Sequence[Block], tags: Sequence[int]) -> Block:

@@ -16,6 +16,7 @@ OTHER = 0
 DATA = 250  # the length of a data field, or one: only the exact reader knows where it ends
 LONG = 251  # four digits or more: looked at again
 NO_FIELD = 252  # no tag, or one that starts with 0
+LONGER = 253  # eight digits or more: only the exact reader knows whether it is a tag
 TAGS_MAX = DATA - 1
 
 _U = np.uint64
@@ -108,8 +109,7 @@ class FieldTable:
                     self._slot_word[slot] == tag, self._slot_code[slot], OTHER
                 )
             open_ &= (byte >= 0x30) & (byte <= 0x39)
-        # Eight digits or more: a tag may have ten of them, which only the exact reader tells.
-        code[open_] = NO_FIELD
+        code[open_] = LONGER
         return code
 
 

@@ -3,7 +3,8 @@
 A line is taken when it surely reads the same there: text before a message, BeginString,
 BodyLength and MsgType, only tags that are tags, a length and a checksum that are right, text
 behind it. A line of text without a sign of a message is taken too. All else is odd, such as
-data fields, quoted messages, bars that are no delimiter.
+data fields, quoted messages, bars that are no delimiter. Of application messages divided by SOH
+only the header is cut into fields (`_heads`), unless a column of their bodies is asked for.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from fixlab.logs._columns import (
     DENSE,
     FLAGS,
     PASSWORDS,
+    READ_WHOLE,
     SECRET,
     SPARSE,
     TEXT_TYPES,
@@ -32,22 +34,27 @@ from fixlab.logs._columns import (
     merged,
 )
 from fixlab.logs._fields import DATA, NO_FIELD, OTHER, FieldTable
+from fixlab.logs._heads import SLACK, WIDTHS, Heads, Windows, body_lengths, sums_fit
 from fixlab.logs._names import Names
 from fixlab.logs._pieces import Pieces
 from fixlab.logs._prefixes import Prefixes
 from fixlab.logs._records import QUOTED_MAX, RECORD_MAX, Reader, Record, Tally
 from fixlab.logs._style import START_BYTES_MAX, Style
 from fixlab.logs._words import Bytes, Ints, Words, numbers_at, times_at, word_at
+from fixlab.wire.tags import HEADER_TAGS
 
 Bools = npt.NDArray[np.bool_]
 
 _DETOUR = 1 << 16  # bytes read exactly before the fast way is tried again
 FRONT = 16  # bytes before the text in a buffer: words may begin there
-_SLACK = 64  # longer messages than that are left to the exact reader, and those near to it
 _BEGIN = re.compile(rb"8=FIX")
 _VERSIONS_MAX = 8  # distinct BeginStrings in a block that are taken
 _FIXED = 4  # tags at the beginning of these that stand at fixed places in each message
 _TAGS = (8, 9, 35, 10, 34, 49, 56, 52, *FLAGS, *SPARSE, 122, 112, 58, *PASSWORDS)
+_TAGS += tuple(sorted(HEADER_TAGS - set(_TAGS)))
+_LINES_MIN = 16  # in a block, for headers to be looked at alone
+_LEFT_MAX = 0.3  # of its bytes that are not read so; otherwise all of it is cut at once
+_PAUSE = 8  # blocks until that is tried again
 _U = np.uint64
 _NO_ROWS: Rows = np.empty(0, np.int32)
 Reading = Callable[[Bytes, Words, Ints, Ints], Ints]
@@ -86,6 +93,55 @@ class Messages(NamedTuple):
         )
 
 
+class Headed(NamedTuple):
+    """Application messages that were read by their header, as parallel arrays."""
+
+    windows: Windows
+    row: Ints  # in the windows
+    line: Ints
+    start: Ints
+    stop: Ints
+    begin_string: npt.NDArray[np.int32]
+    body_length: Ints
+    check_sum: Ints
+    msg_type: npt.NDArray[np.int32]
+    pieces: dict[int, Ints]
+
+    def only(self, rows: Bools) -> Headed:
+        return Headed(
+            self.windows,
+            *(self.row[rows], self.line[rows], self.start[rows], self.stop[rows]),
+            *(self.begin_string[rows], self.body_length[rows], self.check_sum[rows]),
+            self.msg_type[rows],
+            {tag: places[rows] for tag, places in self.pieces.items()},
+        )
+
+
+class Rest(NamedTuple):
+    """The other lines of a block, in a text of their own."""
+
+    view: Bytes
+    words: Words
+    lines: Lines
+    found: Messages
+    kept: Bools
+    text: Bools
+    line: Ints  # which of the lines each one, or part of one, is
+    begins: Ints  # of those lines, in the text
+
+
+_NONE: Bools = np.empty(0, np.bool_)
+_NO_INTS: Ints = np.empty(0, np.int64)
+_NO_CODES = np.empty(0, np.int32)
+_NO_LINES = Lines(
+    *(_NO_INTS, _NO_INTS, np.empty(0, np.uint8), _NO_INTS, _NO_INTS, _NO_INTS, _NO_INTS),
+    *(_NONE, _NONE),
+)
+_NO_MESSAGES = Messages(
+    *(_NO_INTS, _NO_INTS, _NO_INTS, _NO_INTS, _NO_CODES, _NO_INTS, _NO_INTS),
+)
+
+
 class Scanner:
     """Reads blocks of one file, one after the other, into rows."""
 
@@ -99,6 +155,11 @@ class Scanner:
         self._prefixes = Prefixes(style)
         self._width = len(style.delimiter)
         self._fast = not style.two_lines and b"\n" not in style.delimiter
+        # A bar divides fields or not by what is behind it, so all of them are looked at.
+        self._heads = Heads() if style.delimiter == b"\x01" and not self._tags else None
+        self._pause = 0
+        self._whole_types = [book.msg_types.code(name.encode()) for name in READ_WHOLE]
+        self._text_types = [book.msg_types.code(name.encode()) for name in sorted(TEXT_TYPES)]
         self.tally = Tally()
 
     def scan(
@@ -139,6 +200,13 @@ class Scanner:
     ) -> tuple[int, list[Block]]:
         view = np.frombuffer(data, np.uint8)
         words = _words.words_of(view)
+        if self._heads is not None and not self._reader.in_line:
+            if self._pause == 0:
+                done = self._by_heads(self._heads, data, view, words, begin, end, base, last)
+                if done is not None:
+                    return done
+                self._pause = _PAUSE
+            self._pause -= 1
         lines = self._lines(view, words, begin, end)
         if lines is None:
             return begin, []
@@ -153,6 +221,200 @@ class Scanner:
         if records:
             blocks.append(self._slow(records, base))
         return position, blocks
+
+    # Headers alone -------------------------------------------------------------------------
+
+    def _by_heads(
+        self,
+        heads: Heads,
+        data: bytearray,
+        view: Bytes,
+        words: Words,
+        begin: int,
+        end: int,
+        base: int,
+        last: bool,
+    ) -> tuple[int, list[Block]] | None:
+        """As `_scan_lines`; None when too little would be read by the headers."""
+        ends = np.flatnonzero(view[begin:end] == 10)
+        if len(ends) < _LINES_MIN:
+            return None
+        ends += begin
+        begins = np.empty_like(ends)
+        begins[0] = begin
+        begins[1:] = ends[:-1] + 1
+        sizes = ends + 1 - begins
+        found = self._headed(heads, data, view, words, begins, ends)
+        easy = np.zeros(len(ends), np.bool_)
+        if found is not None:
+            easy[found.line] = True
+        left = np.flatnonzero(~easy)
+        if found is None or sizes[left].sum() > _LEFT_MAX * sizes.sum():
+            heads.width = WIDTHS[heads.width == WIDTHS[0]]
+            return None
+        rest = self._rest(data, begins[left], sizes[left])
+        easy[left[rest.line[rest.kept | rest.text]]] = True
+        yes = np.ones(len(ends), np.bool_)
+        none = np.empty(0, np.int64)
+        lines = Lines(
+            *(none, none, np.empty(0, np.uint8), none, none),
+            *(begins, ends + 1, yes, yes),
+        )
+        position, taken, records = self._odd(data, lines, easy, end, last)
+        taken[np.searchsorted(begins, position) :] = True
+        rows = ~taken[found.line]
+        if not rows.all():
+            found = found.only(rows)
+        self.tally.around_bytes += int(
+            sizes[found.line].sum() - found.stop.sum() + found.start.sum()
+        )
+        blocks = [self._head_columns(view, words, begins, found, base)]
+        if len(left):
+            gone = taken[left[rest.line]]
+            kept, text = rest.kept & ~gone, rest.text & ~gone
+            self._count(rest.lines, rest.found, kept, text)
+            block = self._columns(rest.view, rest.words, rest.lines, rest.found, kept, base)
+            moved = (begins[left] - rest.begins)[rest.line]
+            block.dense["offset"] += moved[rest.found.line][kept[rest.found.line]]
+            blocks.append(block)
+        if records:
+            blocks.append(self._slow(records, base))
+        return position, blocks
+
+    def _headed(
+        self,
+        heads: Heads,
+        data: bytearray,
+        view: Bytes,
+        words: Words,
+        begins: Ints,
+        ends: Ints,
+    ) -> Headed | None:
+        """Application messages that are right by their header, length and checksum."""
+        line, start, trailer, stop = heads.lines(data, view, begins, ends)
+        full, windows = heads.windows(view, start)
+        if windows is None:
+            return None
+        if not full.all():
+            line, start, trailer, stop = line[full], start[full], trailer[full], stop[full]
+        good, pieces = heads.in_order(windows, trailer - start)
+        if not good.any():
+            return None
+        at, begin_string = self._begin_strings(
+            windows.view, windows.words, windows.ends[windows.first]
+        )
+        good &= at == windows.begin
+        short, body_length, body = body_lengths(windows)
+        good &= short & (trailer - start - body == body_length)
+        third = windows.first + 2
+        msg_type = self._book.msg_types.codes_at(
+            windows.view,
+            windows.words,
+            at=windows.starts[third] + 3,
+            length=windows.ends[third] - windows.starts[third] - 3,
+        )
+        good &= ~self._is_whole(msg_type)
+        row = np.flatnonzero(good)
+        if len(row) == 0:
+            return None
+        fits, check_sum = sums_fit(view, words, start[row], trailer[row], stop[row])
+        found = Headed(
+            windows,
+            row=row,
+            line=line[row],
+            start=start[row],
+            stop=stop[row],
+            begin_string=begin_string[row],
+            body_length=body_length[row],
+            check_sum=check_sum,
+            msg_type=msg_type[row],
+            pieces={tag: places[row] for tag, places in pieces.items()},
+        )
+        return found if fits.all() else found.only(fits)
+
+    def _is_whole(self, msg_type: npt.NDArray[np.int32]) -> Bools:
+        """Which messages are of interest beyond their header, by the codes of their types."""
+        whole = np.zeros(len(self._book.msg_types.texts), np.bool_)
+        whole[self._whole_types] = True
+        return whole[msg_type]
+
+    def _rest(self, data: bytearray, begins: Ints, sizes: Ints) -> Rest:
+        """Lines that are no such messages, put together and read in full."""
+        total = int(sizes.sum())
+        room = FRONT + total + _words.PADDING
+        text = bytearray(room + -room % 8)
+        at = FRONT
+        jumps = np.flatnonzero(begins[1:] != begins[:-1] + sizes[:-1]) + 1
+        for low, high in zip([0, *jumps.tolist()], [*jumps.tolist(), len(begins)], strict=True):
+            if low < high:
+                begin, end = int(begins[low]), int(begins[high - 1] + sizes[high - 1])
+                text[at : at + end - begin] = data[begin:end]
+                at += end - begin
+        view = np.frombuffer(text, np.uint8)
+        words = _words.words_of(view)
+        places = FRONT + np.cumsum(sizes) - sizes
+        lines = self._lines(view, words, FRONT, FRONT + total) if total else None
+        if lines is None:
+            assert total == 0, "lines without an end were put together"
+            lines = _NO_LINES
+            return Rest(view, words, lines, _NO_MESSAGES, _NONE, _NONE, _NO_INTS, places)
+        found = self._messages(view, words, lines)
+        kept, is_text = self._sorted_out(text, lines, found)
+        line = np.searchsorted(places, lines.begin, "right") - 1
+        # Parts of lines are left to the exact reader.
+        entire = lines.begin == places[line]
+        entire &= lines.stop == places[line] + sizes[line]
+        return Rest(view, words, lines, found, kept & entire, is_text & entire, line, places)
+
+    def _head_columns(
+        self, view: Bytes, words: Words, begins: Ints, found: Headed, base: int
+    ) -> Block:
+        windows, count, book = found.windows, len(found.row), self._book
+
+        def of(tag: int) -> tuple[Bytes, Words, Ints, Ints]:
+            at = windows.starts.take(found.pieces[tag])
+            at += 3
+            length = windows.ends.take(found.pieces[tag])
+            length -= at
+            return windows.view, windows.words, at, length
+
+        time, mark = self._prefixes.read(view, words, begins[found.line], found.start)
+        flags = np.zeros(count, np.uint8)
+        sparse: dict[str, tuple[Rows, Ints]] = {}
+        row_of: Rows = np.full(len(windows.first), -1, np.int32)
+        row_of[found.row] = np.arange(count, dtype=np.int32)
+        assert self._heads is not None
+        for tag in (43, 97, 122):
+            found_in, pieces = self._heads.rare(windows, tag)
+            rows = row_of[found_in]
+            rows, pieces = rows[rows >= 0], pieces[rows >= 0]
+            if len(rows) == 0:
+                continue
+            at = windows.starts[pieces] + len(str(tag)) + 1
+            length = windows.ends[pieces] - at
+            if tag == 122:
+                times = times_at(windows.view, windows.words, at, length)
+                sparse["orig_sending_time"] = rows, times
+            else:
+                yes = (windows.view[at] == 0x59) & (length == 1)
+                flags[rows[yes]] |= FLAGS[tag]
+        dense: dict[str, npt.NDArray[np.generic]] = {
+            "offset": found.start + base,
+            "length": (found.stop - found.start).astype(np.int32),
+            "defect": np.zeros(count, np.uint8),
+            "time": time,
+            "mark": mark,
+            "begin": found.begin_string,
+            "sender": book.comp_ids.codes_at(*of(49)),
+            "target": book.comp_ids.codes_at(*of(56)),
+            "msg_type": found.msg_type,
+            "msg_seq_num": numbers_at(*of(34)),
+            "sending_time": times_at(*of(52)),
+            "flags": flags,
+            "body_length": found.body_length.astype(np.int32),
+            "check_sum": found.check_sum.astype(np.int16),
+        }
+        return Block(dense, sparse)
 
     # Lines and their pieces ----------------------------------------------------------------
 
@@ -189,9 +451,9 @@ class Scanner:
         good &= code[trailer] == codes[10]
         # What stands before and behind may not look like a field.
         before = code[first]
-        good &= (before == OTHER) | (before == NO_FIELD) | (before == codes[8])
+        good &= (before == OTHER) | (before >= NO_FIELD) | (before == codes[8])
         behind = code[lines.last[line]]
-        good &= (behind == OTHER) | (behind == NO_FIELD) | (trailer == lines.last[line])
+        good &= (behind == OTHER) | (behind >= NO_FIELD) | (trailer == lines.last[line])
         if not good.all():
             line, first, trailer = line[good], first[good], trailer[good]
         start, begin_string = self._begin_strings(view, words, lines.ends[first])
@@ -213,7 +475,7 @@ class Scanner:
         no_digit = (seventh < 0x30) | (seventh > 0x39)
         good &= is_number & np.where(by_line, (rest >= 0) & no_digit, rest == 0)
         stop = end + np.where(by_line, 6, 6 + self._width)
-        good &= stop - start <= QUOTED_MAX - _SLACK
+        good &= stop - start <= QUOTED_MAX - SLACK
         found = Messages(
             *(line, start, end, stop, begin_string, body_length, check_sum.view(np.int64))
         )
@@ -268,7 +530,9 @@ class Scanner:
         """Messages with pieces that only the exact reader reads."""
         code = lines.code
         # A bar before what is no field is text; SOH always ends a field.
-        hard = code >= DATA if self._style.delimiter != b"\x01" else code == DATA
+        hard = code >= DATA
+        if self._style.delimiter == b"\x01":
+            hard &= code != NO_FIELD
         pieces = np.flatnonzero(hard)
         found = np.zeros(len(line), np.bool_)
         if len(pieces) and len(line):
@@ -372,6 +636,8 @@ class Scanner:
         values = _Values(view, words, lines, found, self._table)
         count = len(found.line)
         book = self._book
+        msg_type = values.msg_types(book.msg_types)
+        values.whole = self._is_whole(msg_type)
         dense: dict[str, npt.NDArray[np.generic]] = {
             "offset": found.start + base,
             "length": (found.end - found.start).astype(np.int32),
@@ -383,7 +649,7 @@ class Scanner:
             "sending_time": values.dense(52, times_at),
             "sender": values.names(49, book.comp_ids),
             "target": values.names(56, book.comp_ids),
-            "msg_type": values.msg_types(book.msg_types),
+            "msg_type": msg_type,
             "flags": values.flags(),
         }
         begin = lines.begin[found.line]
@@ -391,7 +657,7 @@ class Scanner:
         sparse = {
             name: (rows, numbers_at(view, words, at, length))
             for tag, name in SPARSE.items()
-            for rows, at, length in [values.of(tag)]
+            for rows, at, length in [values.said(tag)]
             if len(rows)
         }
         self._rare(view, words, values, dense, sparse)
@@ -407,22 +673,23 @@ class Scanner:
         sparse: dict[str, tuple[Rows, Ints]],
     ) -> None:
         """What few messages have, and is read with as much Python as it takes."""
-        rows, at, length = values.of(122)
+        rows, at, length = values.said(122)
         if len(rows):
             sparse["orig_sending_time"] = rows, times_at(view, words, at, length)
-        rows, texts = values.texts(112)
+        rows, at, length = values.said(112)
+        texts = _texts(view, at, length)
         if texts:
             sparse["test_req_id"] = rows, _codes(texts, self._book.test_req_ids)
         rows, at, length = values.of(58)
         if len(rows):
-            types = [self._book.msg_types.code(name.encode()) for name in sorted(TEXT_TYPES)]
-            wanted = np.isin(dense["msg_type"][rows], types)
+            wanted = np.isin(dense["msg_type"][rows], self._text_types)
             rows, texts = rows[wanted], _texts(view, at[wanted], length[wanted])
             if texts:
                 sparse["text"] = rows, _codes(texts, self._book.texts)
         flags = dense["flags"].view(np.uint8)
         for tag in PASSWORDS:
-            rows, texts = values.texts(tag)
+            rows, at, length = values.said(tag)
+            texts = _texts(view, at, length)
             secret = np.array([is_secret(text) for text in texts], np.bool_)
             flags[rows[secret]] |= SECRET
 
@@ -446,6 +713,28 @@ class _Values:
         row_of_line = np.full(len(lines.first), -1, np.int32)
         row_of_line[found.line] = np.arange(self._count, dtype=np.int32)
         self._row = np.repeat(row_of_line, lines.last - lines.first + 1)
+        self._code = code
+        self.whole = np.ones(self._count, np.bool_)  # rows of interest beyond their header
+
+    def said(self, tag: int) -> tuple[Rows, Ints, Ints]:
+        """The same as `of`, but of an application message only in its header."""
+        rows, at, length = self.of(tag)
+        good = self.whole[rows]
+        if not good.all():
+            if tag in HEADER_TAGS:
+                good |= self._in_header(rows, at)
+            rows, at, length = rows[good], at[good], length[good]
+        return rows, at, length
+
+    def _in_header(self, rows: Rows, at: Ints) -> Bools:
+        """Whether no field of the body stands before a place in a row."""
+        kind = np.ones(256, np.bool_)
+        kind[[self._codes[tag] for tag in HEADER_TAGS]] = False
+        kind[NO_FIELD] = False
+        bodies = np.cumsum(kind[self._code])
+        piece = np.searchsorted(self._lines.starts[: len(self._code)], at, "right") - 1
+        inside: Bools = bodies[piece] == bodies[self._third[rows]]
+        return inside
 
     def of(self, tag: int) -> tuple[Rows, Ints, Ints]:
         """Rows with the tag, and where its first value there begins and how long it is."""
@@ -493,7 +782,7 @@ class _Values:
         """Bits of the tags whose value is Y."""
         flags = np.zeros(self._count, np.uint8)
         for tag, bit in FLAGS.items():
-            rows, at, length = self.of(tag)
+            rows, at, length = self.said(tag)
             yes = (self._view[at] == 0x59) & (length == 1)
             flags[rows[yes]] |= bit
         return flags

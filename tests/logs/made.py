@@ -29,6 +29,11 @@ NOISE = (
         b"\r",
     ),
 )
+# Fields of a header, also where none may be: behind a field of the body.
+HEADED = (
+    *(b"50=X", b"43=Y", b"97=Y", b"97=N", b"122=20260105-09:00:00", b"34=9", b"1128=9"),
+    *(b"129=A", b"49=Z", b"43=YY", b"90=1", b"5001=a"),
+)
 TIMES = (b"20260105-09:00:00", b"20260230-09:00:00.123", b"99991231-23:59:59.999", b"", b"x")
 NUMBERS = (
     b"0",
@@ -65,6 +70,7 @@ class Maker:
         self.trouble = rng.choice((0.0, 0.02, 0.2, 0.7))
         self.glued = rng.choice((0.0, 0.0, 0.0, 0.1, 1.0))
         self.stripped = rng.random() < 0.2
+        self.headed = 0.0  # how often such a field stands among the others
         self.now = NOW
         self.number = 0
 
@@ -123,6 +129,8 @@ class Maker:
 
     def _field(self) -> bytes:
         rng = self.rng
+        if self.headed and rng.random() < self.headed:
+            return rng.choice(HEADED)
         tag = rng.choice(
             (
                 *(7, 16, 36, 45, 108, 789),

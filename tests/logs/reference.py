@@ -13,7 +13,7 @@ from fixlab.logs import _records
 from fixlab.logs._style import IN, OUT, Style, said
 from fixlab.redact import mask, printable
 from fixlab.times import parse_utc
-from fixlab.wire.tags import LENGTH_TO_DATA
+from fixlab.wire.tags import HEADER_TAGS, LENGTH_TO_DATA
 
 DIGITS = b"0123456789"
 DELIMITERS = (
@@ -289,11 +289,18 @@ def row_of(
     start: int, end: int, defect: str, wire: bytes, body_length: int | None, total: int | None
 ) -> dict[str, Any]:
     first: dict[int, bytes] = {}
+    said: dict[int, bytes] = {}
     if defect and len(wire) > 4_096:
         wire = wire[: wire.rfind(b"\x01", 0, 4_096) + 1 or 4_096]
+    in_header = True
     for tag, value in fields(wire):
         first.setdefault(tag, value)
+        in_header = in_header and tag in HEADER_TAGS
+        if in_header:
+            said.setdefault(tag, value)
     msg_type = first.get(35, b"")
+    if msg_type in READ_WHOLE:
+        said = first
     row: dict[str, Any] = {
         "offset": start,
         "length": end - start,
@@ -306,26 +313,27 @@ def row_of(
         "target": shown(first.get(56, b"")),
         "msg_type": shown(msg_type),
         "sending_time": time(first.get(52)),
-        "orig_sending_time": time(first.get(122)),
-        "test_req_id": shown(first.get(112, b"")),
-        "text": shown(first.get(58, b"")) if msg_type in TEXT_TYPES else "",
+        "orig_sending_time": time(said.get(122)),
+        "test_req_id": shown(said.get(112, b"")),
+        "text": shown(said.get(58, b"")) if msg_type in TEXT_TYPES else "",
         "time": None,
     }
     for tag, name in NUMBERS.items():
-        row[name] = number(first.get(tag))
+        row[name] = number((first if tag == 34 else said).get(tag))
     if row["heart_bt_int"] is not None:
         row["heart_bt_int"] = min(row["heart_bt_int"], 2**31 - 1)
     for tag, name in FLAGS.items():
-        row[name] = first.get(tag) == b"Y"
-    secrets = [first.get(tag, b"") for tag in (554, 925, 1402, 1404)]
+        row[name] = said.get(tag) == b"Y"
+    secrets = [said.get(tag, b"") for tag in (554, 925, 1402, 1404)]
     if msg_type == b"A":
-        secrets.append(first.get(96, b""))
+        secrets.append(said.get(96, b""))
     row["secret"] = any(set(secret) - set(b"*xX") for secret in secrets)
     row["fields"] = first
     return row
 
 
 TEXT_TYPES = (b"0", b"1", b"2", b"3", b"4", b"5", b"A", b"j")
+READ_WHOLE = (b"", *TEXT_TYPES, b"BE")  # of others only the header is of interest
 
 
 def fields(wire: bytes) -> list[tuple[int, bytes]]:

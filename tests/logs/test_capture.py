@@ -58,6 +58,13 @@ def seen(log: fx.Log) -> list[tuple[str, int]]:
 EXPECTED = sorted([("BUY", n) for n in range(1, 6)] + [("SELL", n) for n in range(1, 4)])
 
 
+def test_a_clock_beyond_all_times_gives_none(tmp_path: Path) -> None:
+    made = [Packet(2**63, packet.data) for packet in conversation()]
+    frame = read(tmp_path, pcapng(made)).frame
+    assert len(frame) > 0
+    assert (frame["time_from"] == "sending_time").all()
+
+
 @pytest.mark.parametrize("form", ["pcap", "pcap in us", "pcapng", "gz"])
 def test_both_directions_with_the_times_of_their_packets(tmp_path: Path, form: str) -> None:
     packets = conversation()

@@ -11,6 +11,7 @@ from pandas.testing import assert_frame_equal
 
 from fixlab.errors import FixLabError
 from fixlab.logs import _blocks, _records, _scan
+from fixlab.wire.message import encode
 from tests.logs.compare import differences, log_of
 from tests.logs.made import DELIMITERS, Maker
 
@@ -43,6 +44,29 @@ def test_blocks_of_any_size_give_the_rows_of_the_reference(seed: int) -> None:
 def test_the_same_at_the_limits_of_what_is_read(seed: int) -> None:
     size = random.Random(seed).choice((300, 777, 4_096, 1 << 20))
     assert differences(Maker(2_000 + seed).log(LINES), size) == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_same_when_application_messages_are_read_by_their_headers(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_scan, "_LEFT_MAX", 1.0)
+    monkeypatch.setattr(_scan, "_LINES_MIN", 1)
+    maker = Maker(4_000 + seed)
+    maker.mark, maker.headed = b"\x01", 0.15
+    maker.glued = 0.1 * (seed % 5 == 0)
+    data = maker.log(LINES)
+    assert differences(data) == []
+    assert differences(data, random.Random(seed).choice((300, 4_096, 20_000))) == []
+
+
+@pytest.mark.parametrize(
+    "before", [b"8=FIX.4.4|9=5|", b"35=D\x01", b"10=123\x01", b"x=1 ", b"8=FIX.4.4\x01", b"a "]
+)
+def test_what_stands_before_messages_may_look_like_one(before: bytes) -> None:
+    body = b"35=D\x0134=%d\x0149=A\x0152=20260105-09:00:00\x0156=B\x0111=x\x0158=8=FIX.4.4|\x01"
+    data = b"".join(before + encode(b"FIX.4.4", body % i) + b"\n" for i in range(10, 60))
+    assert differences(data) == []
 
 
 @pytest.mark.parametrize("seed", range(10))

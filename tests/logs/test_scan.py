@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import pytest
 
 from fixlab.logs._columns import Block
+from fixlab.logs._fields import Codes8
+from fixlab.logs._pieces import Pieces
 from fixlab.logs._records import Record
 from fixlab.logs._scan import Scanner
+from fixlab.logs._words import Bools, Bytes, Ints, Words
 from tests.bench.made_logs import STYLES, line, messages
 from tests.logs.compare import log_of
 
@@ -46,3 +49,22 @@ def test_what_is_odd_alone_is_read_exactly(exactly: list[Record]) -> None:
     log = log_of(b"".join(made))
     assert len(log) == 1_000
     assert 1 <= len(exactly) <= 2
+
+
+def test_bodies_of_application_messages_are_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut: list[int] = []
+    whole = Pieces.cut
+
+    def counting(
+        self: Pieces, view: Bytes, words: Words, begin: int, end: int
+    ) -> tuple[Ints, Ints, Bools, Codes8]:
+        cut.append(end - begin)
+        return whole(self, view, words, begin, end)
+
+    monkeypatch.setattr(Pieces, "cut", counting)
+    data = b"".join(line(now, wire, "quickfix") for now, wire in messages(2_000))
+    assert len(log_of(data)) == 2_000
+    assert 0 < sum(cut) < 0.1 * len(data)
+    cut.clear()
+    assert len(log_of(data, tags=(11,))) == 2_000
+    assert sum(cut) >= len(data)
