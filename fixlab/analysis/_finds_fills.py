@@ -126,6 +126,8 @@ def _badly_numbered(case: Case, event: Event) -> Iterator[Found]:
 def _unasked(case: Case, event: Event) -> Iterator[Found]:
     if event.request is not None or case.one_sided[event.session]:
         return
+    if case.next_expected_used(event):
+        return
     asked = any(a.connection == event.connection for a in case.before(Kind.ASKED, event))
     new = event.cause == "ahead" or (event.count > 0 and event.cause == "")
     if (

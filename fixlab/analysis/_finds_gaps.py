@@ -63,12 +63,17 @@ def _own_hole(case: Case, event: Event, *, at_logon: bool) -> Iterator[Found]:
         if e.gap == event.gap and e.begin is not None and event.begin is not None
         and e.begin <= (event.end or 0) and (e.end or 0) >= event.begin
     ]  # fmt: skip
+    # Until the sender fills them over, they may be messages that wait to be sent (SCH-07).
+    filled = any(
+        (e.begin or 0) <= (event.begin or 0) <= (e.end or 0)
+        for e in case.after(Kind.FILLED, event)
+    )
     rows = case.rows_of(event.session, event.sender)
     own = case.number[rows[~case.poss_dup[rows] & ~case.gap_fill[rows]]]
     # Messages that do not count, such as damaged ones, bear their numbers all the same.
     logged = bool(((own >= (event.begin or 0)) & (own <= (event.end or 0))).any())
     spoilt = bool((~case.valid[max(event.row - 3, 0) : event.row]).any())
-    if came or spoilt or logged:
+    if came or spoilt or logged or not filled:
         return
     below = None if event.begin is None else event.begin - 1
     below = None if event.begin is None else event.begin - 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from fixlab.analysis._case import Case, Found, connection_topic, gap_topic, span
 from fixlab.analysis._events import Event, Kind
 
 _ROLL_SECONDS = 3_600.0  # so long a pause before a Logon at 1 is a schedule, not a crash
-_TWICE_SECONDS = 60.0
+_TWICE_SECONDS = 1.0  # beyond it a reconnect is as likely as a second reset
 
 
 def epochs(case: Case) -> Iterator[Found]:
@@ -51,6 +53,7 @@ def epochs(case: Case) -> Iterator[Found]:
         if (
             before is not None and before.connection == event.connection
             and case.seconds(before.row, event.row) < _TWICE_SECONDS
+            and _only_logons(case, before.row, event.row)
         ):  # fmt: skip
             yield Found(
                 "RESET_TWICE", event.row, event.session,
@@ -59,6 +62,12 @@ def epochs(case: Case) -> Iterator[Found]:
                 side=event.sender, by=event.sender, begin=event.begin, rows=(before.row,),
                 topics=topics,
             )  # fmt: skip
+
+
+def _only_logons(case: Case, begin: int, end: int) -> bool:
+    """Whether nothing but Logons stands between, one of them the other side's answer."""
+    rows = np.arange(begin + 1, end)
+    return len(rows) > 0 and bool(case.is_type(rows, "A").all())
 
 
 def too_low(case: Case) -> Iterator[Found]:
@@ -177,6 +186,11 @@ def next_expected(case: Case) -> Iterator[Found]:
     for event in case.of(Kind.CLAIMED):
         if event.cause != "next_expected" or event.expected is None or event.begin is None:
             continue
+        if bool(case.frame["reset"].iloc[event.row]):
+            continue  # it speaks of the numbers that begin anew with it
+        first = case.number[case.rows_of(event.session, event.sender)[:1]]
+        if len(first) and event.begin < int(first[0]):
+            continue  # of numbers below the first one the log tells nothing
         kept = case.view.get((event.session, event.sender)) == "in"
         if event.begin > event.expected or (event.begin < event.expected and kept):
             yield Found(

@@ -68,11 +68,17 @@ def _late(case: Case, end: Event, sender: str, begin: int, seconds: int) -> Iter
     if len(late):
         worst = late[np.argmax(quiet[late])]
         row, before = int(rows[worst + 1]), int(rows[worst])
+        # By its own clock it may have been on time, and the line slow.
+        sent = nanoseconds(case.frame.iloc[[before, row]], "sending_time")
+        timely = MISSING not in sent and int(sent[1] - sent[0]) <= _LATE * seconds * SECOND
+        line = " Its SendingTime(52) shows that it spoke in time: the line was slow."
         yield Found(
             "HEARTBEAT_LATE", row, end.session,
             f"{sender} was silent for {quiet[worst] / SECOND:.3g} s, HeartBtInt(108) is "
-            f"{seconds} s; {len(late)} such silences in this connection.",
-            side=sender, by=sender, rows=(before,), topics=connection_topic(end),
+            f"{seconds} s; {len(late)} such silences in this connection."
+            + (line if timely else ""),
+            side="" if timely else sender, by=sender, rows=(before,),
+            topics=connection_topic(end),
         )  # fmt: skip
 
 
@@ -104,6 +110,8 @@ def _unanswered(case: Case, event: Event) -> Iterator[Found]:
     if not case.seconds(event.row, event.other) >= min(max(seconds, 1), 10):
         return
     heard = case.between(event.session, event.receiver, event.row, event.other)
+    if case.is_type(heard, "A").any():
+        return  # a new connection, perhaps: the question died with the one before
     yield Found(
         "TESTREQ_UNANSWERED", event.row, event.session,
         f"{event.receiver} does not answer {event.sender}'s TestRequest(1) of "
