@@ -154,6 +154,13 @@ class Case:
         at = bisect_left(rows, about.row)
         return events[at : at + NEAR_MAX]
 
+    def next_expected_used(self, event: Event) -> bool:
+        """Whether a Logon of the receiver asked by NextExpectedMsgSeqNum(789) (LGN-22)."""
+        return any(
+            claim.cause == "next_expected" and claim.connection == event.connection
+            for claim in self.before(Kind.CLAIMED, event)
+        )
+
     @cached_property
     def answered(self) -> set[int]:
         """Requests that were answered to their end."""

@@ -126,11 +126,8 @@ def _badly_numbered(case: Case, event: Event) -> Iterator[Found]:
 def _unasked(case: Case, event: Event) -> Iterator[Found]:
     if event.request is not None or case.one_sided[event.session]:
         return
-    if any(
-        c.cause == "next_expected" and c.connection == event.connection
-        for c in case.before(Kind.CLAIMED, event)
-    ):
-        return  # LGN-22: NextExpectedMsgSeqNum(789) asked for it
+    if case.next_expected_used(event):
+        return
     asked = any(a.connection == event.connection for a in case.before(Kind.ASKED, event))
     new = event.cause == "ahead" or (event.count > 0 and event.cause == "")
     if (

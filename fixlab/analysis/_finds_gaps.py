@@ -76,6 +76,7 @@ def _own_hole(case: Case, event: Event, *, at_logon: bool) -> Iterator[Found]:
     if came or spoilt or logged or not filled:
         return
     below = None if event.begin is None else event.begin - 1
+    below = None if event.begin is None else event.begin - 1
     code = "MANUAL_SEQ_EDIT" if at_logon else "SEQ_SKIPPED"
     where = "Its Logon jumps" if at_logon else "It jumps"
     yield Found(

@@ -133,6 +133,12 @@ def _ignored(case: Case, asks: list[Event], excused: set[int]) -> Iterator[Found
 
 def _unjustified(case: Case, event: Event) -> Iterator[Found]:
     inside = case.view.get((event.session, event.sender)) == "in"
+    # What came early the receiver may have dropped: then it is right to ask for it.
+    if event.cause == "not_missing" and any(
+        early.connection == event.connection and _overlap(event, early)
+        for early in case.before(Kind.EARLY, event)
+    ):
+        return
     if event.cause == "not_sent" or (event.cause == "not_missing" and inside):
         what = "was never sent" if event.cause == "not_sent" else "had arrived"
         yield Found(
@@ -185,7 +191,8 @@ def answers(case: Case) -> Iterator[Found]:
         if ask is None or event.begin is None or event.end is None:
             continue
         total = event.end - event.begin + 1
-        if event.answered < total:
+        # Part of it may have come before, as the answer to a NextExpectedMsgSeqNum(789).
+        if event.answered < total and not case.next_expected_used(event):
             yield Found(
                 "RESEND_INCOMPLETE", event.row, event.session,
                 f"{event.sender}'s answer to {event.receiver}'s request for "

@@ -68,11 +68,17 @@ def _late(case: Case, end: Event, sender: str, begin: int, seconds: int) -> Iter
     if len(late):
         worst = late[np.argmax(quiet[late])]
         row, before = int(rows[worst + 1]), int(rows[worst])
+        # By its own clock it may have been on time, and the line slow.
+        sent = nanoseconds(case.frame.iloc[[before, row]], "sending_time")
+        timely = MISSING not in sent and int(sent[1] - sent[0]) <= _LATE * seconds * SECOND
+        line = " Its SendingTime(52) shows that it spoke in time: the line was slow."
         yield Found(
             "HEARTBEAT_LATE", row, end.session,
             f"{sender} was silent for {quiet[worst] / SECOND:.3g} s, HeartBtInt(108) is "
-            f"{seconds} s; {len(late)} such silences in this connection.",
-            side=sender, by=sender, rows=(before,), topics=connection_topic(end),
+            f"{seconds} s; {len(late)} such silences in this connection."
+            + (line if timely else ""),
+            side="" if timely else sender, by=sender, rows=(before,),
+            topics=connection_topic(end),
         )  # fmt: skip
 
 

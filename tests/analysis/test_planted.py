@@ -41,8 +41,6 @@ def missed(case: Case) -> list[str]:
     if not len(same):
         return [f"{case.plant} {case.keeper} {case.style}: missed {case.plant.code}"]
     sides = same["side"].fillna("").tolist()
-    if case.style == "raw" and case.plant.side and "" in sides:
-        return []  # without knowing who kept the log, nobody need be blamed
     if case.plant.side not in sides:
         return [f"{case.plant} {case.keeper} {case.style}: side {sides}"]
     return []
