@@ -239,4 +239,5 @@ class _Stage:
             self._toward_runner(Arrived(connection, self._now + _DELAY, data))
         if output.disconnect is not None:
             self._connection = None
-            self._toward_runner(Closed(connection, self._now + _DELAY))
+            # Behind the bytes, as with TCP: who reads them does not know yet that it is over.
+            self._toward_runner(Closed(connection, self._now + _DELAY + 1))

@@ -296,6 +296,7 @@ def test_lgn_28_quickfix_waits_for_a_logon_for_as_long_as_it_takes() -> None:
     made = waiting(ACCEPTOR, profile="quickfix")
     assert made.session.deadline is None
     made.wait(3_600)
+    assert made.tick() == []
     made.receive("35=A|34=1|98=0|108=30|")
     assert made.state is SessionState.ACTIVE
     assert waiting(INITIATOR, profile="quickfix").session.deadline is not None

@@ -59,6 +59,20 @@ def test_a_lost_message_waits_until_it_is_resent() -> None:
     assert fates(lab) == ["delivered", "delivered"]
 
 
+def test_lgo_05_quickfix_counts_a_logout_in_the_place_of_what_was_lost() -> None:
+    lab = lab_of(config=replace(CONFIG, profile="quickfix"))
+    lab.drop(sender="initiator", msg_seq_nums=[2])
+    lab.initiator.send(order(1))
+    lab.run(seconds=1)
+    lab.logout()
+    told = lab.fates().iloc[0]
+    assert (told["fate"], told["rule"]) == ("displaced", "LGO-02")
+    assert told["session"] == lab.acceptor.id
+    lab.logon()  # and nobody asks for it any more
+    lab.run(seconds=1)
+    assert fates(lab) == ["displaced"]
+
+
 def test_rsp_09_what_its_sender_fills_over_is_withheld_and_the_row_says_so() -> None:
     lab = lab_of(config=replace(CONFIG, gap_fill_types=ADMIN_TYPES | {"D"}))
     lab.drop(sender="initiator", msg_seq_nums=[2])
