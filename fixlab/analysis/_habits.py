@@ -64,7 +64,7 @@ def settings_of(lines: Sequence[Line]) -> dict[str, Any]:
     exact = bool(requests) and all(act.end not in (0, 999_999) for act in requests)
     return {
         "heartbeat_seconds": beat,
-        "reset_on_logon": _resets(logons),
+        "reset_on_logon": not is_initiator(lines) and _resets(logons),
         "next_expected": any(act.next_expected is not None for act in own),
         "resend_range": "exact" if exact else "open",
         "resend_chunk_max": _chunk(requests),
