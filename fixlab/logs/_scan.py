@@ -41,6 +41,7 @@ from fixlab.logs._words import Bytes, Ints, Words, numbers_at, times_at, word_at
 
 Bools = npt.NDArray[np.bool_]
 
+_DETOUR = 1 << 16  # bytes read exactly before the fast way is tried again
 FRONT = 16  # bytes before the text in a buffer: words may begin there
 _SLACK = 64  # longer messages than that are left to the exact reader, and those near to it
 _BEGIN = re.compile(rb"8=FIX")
@@ -117,8 +118,9 @@ class Scanner:
             waiting = end - position
             if waiting <= RECORD_MAX + START_BYTES_MAX and self._fast and not last:
                 break
-            # Only what stands in the way is read one by one, unless nothing else follows.
-            until = position + 1 if self._fast and not last else end
+            # What stands in the way is read one by one, and some more, for each new start of
+            # the fast way costs as much as all that is still to come.
+            until = min(position + _DETOUR, end) if self._fast and not last else end
             before = position
             position, records = self._reader.read(data, position, end, last=last, until=until)
             blocks.append(self._slow(records, base))

@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import cache
+from itertools import islice
 from typing import NamedTuple
 
 from fixlab.times import NANOSECONDS, parse_utc
 
 SNIFF_BYTES = 1 << 20
 PREFIX_MAX = 256  # bytes at the beginning of a prefix that are looked at
-_SNIFF_MESSAGES = 200
+_SNIFF_MESSAGES = 200  # at the beginnings of lines that tell the style
+_SNIFF_STARTS = 2_000
+_SNIFF_LINE = 4_096  # bytes before a message that are its line's
 
 # The ways to write SOH that `redact` knows as well, and one field a line.
 DELIMITERS = (
@@ -78,9 +81,10 @@ def sniff(data: bytes) -> Style:
     delimiters: Counter[bytes] = Counter()
     stamps: Counter[Stamp] = Counter()
     marked = two_lines = seen = 0
-    for found in START.finditer(data):
+    for found in islice(START.finditer(data), _SNIFF_STARTS):
         delimiters[found[2]] += 1
-        line = data.rfind(b"\n", 0, found.start()) + 1
+        low = max(found.start() - _SNIFF_LINE, 0)
+        line = max(data.rfind(b"\n", low, found.start()) + 1, low)
         prefix = data[line : found.start()]
         if START.search(prefix):
             continue  # a message in the same line has it

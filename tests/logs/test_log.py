@@ -12,6 +12,7 @@ import fixlab as fx
 from fixlab.errors import ConfigError
 from fixlab.frames import LOG_FILES, LOG_SESSIONS, MESSAGES, check
 from fixlab.logs import _parquet
+from fixlab.net.message_log import MessageLog
 from fixlab.times import format_utc, parse_start
 from fixlab.wire.message import encode
 from tests.logs.compare import log_of
@@ -258,3 +259,19 @@ def test_parquet_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     path.write_bytes(lines(1))
     with pytest.raises(ConfigError, match="cannot be written"):
         fx.read_log(path, to_parquet=tmp_path / "no" / "such" / "folder.parquet")
+
+
+def test_the_log_of_a_live_session_is_read_with_its_events(tmp_path: Path) -> None:
+    config = fx.SessionConfig(sender_comp_id="BUY", target_comp_id="SELL")
+    kept = MessageLog(tmp_path, config)
+    kept.event("connected", START)
+    for n in range(1, 4):
+        kept.sent(sent(n, "BUY", "SELL"), START + n * 10**9)
+        kept.received(sent(n, "SELL", "BUY"), START + n * 10**9 + 5)
+    kept.ended("done", START + 10**10)
+    log = fx.read_log(tmp_path)
+    assert side_of(log) == ("FIX.4.4:BUY->SELL", "file_name")
+    assert log.frame["direction"].astype(str).tolist() == ["out", "in"] * 3
+    assert log.frame["time"].astype("int64").tolist()[1] == START + 10**9 + 5
+    assert log.frame["valid"].all()
+    assert log.files["text_lines"].sum() == 2

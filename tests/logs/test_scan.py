@@ -1,0 +1,48 @@
+"""The fast way is the one that is taken: what is in order never goes to the exact reader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from fixlab.logs._columns import Block
+from fixlab.logs._records import Record
+from fixlab.logs._scan import Scanner
+from tests.bench.made_logs import STYLES, line, messages
+from tests.logs.compare import log_of
+
+
+@pytest.fixture
+def exactly(monkeypatch: pytest.MonkeyPatch) -> list[Record]:
+    """Collects what the exact reader had to read."""
+    read: list[Record] = []
+    slow = Scanner._slow
+
+    def collecting(self: Scanner, records: Sequence[Record], base: int) -> Block:
+        read.extend(records)
+        return slow(self, records, base)
+
+    monkeypatch.setattr(Scanner, "_slow", collecting)
+    return read
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
+@pytest.mark.parametrize("style", STYLES)
+def test_lines_in_order_are_read_at_once(style: str, end: bytes, exactly: list[Record]) -> None:
+    made = [line(now, wire, style) for now, wire in messages(3_000)]
+    if style == "events" and not end:
+        return  # text on the line of a message is its rest
+    log = log_of(b"".join(text.removesuffix(b"\n") + end for text in made), block_bytes=50_000)
+    assert len(log) == 3_000
+    assert log.frame["valid"].all()
+    # Of lines that never end the last message of a block may have to be looked at.
+    assert len(exactly) <= (0 if end else 30)
+
+
+def test_what_is_odd_alone_is_read_exactly(exactly: list[Record]) -> None:
+    made = [line(now, wire, "soh") for now, wire in messages(1_000)]
+    made[500] = made[500].replace(b"10=", b"10=x", 1)
+    log = log_of(b"".join(made))
+    assert len(log) == 1_000
+    assert 1 <= len(exactly) <= 2
