@@ -30,7 +30,7 @@ from fixlab.wire.tags import (
     TEST_REQ_ID,
 )
 
-_INFINITE = (0, 999_999)  # RRQ-01, RRQ-02: an open end
+OPEN_ENDS = (0, 999_999)  # RRQ-01, RRQ-02: an open end
 _DIGITS_MAX = 18
 _AGAIN_MAX = 100  # ranges asked for twice that are remembered
 _ID_MAX = 40  # characters of a TestReqID(112) that are shown
@@ -146,7 +146,7 @@ def satisfies(wanted: Act, found: Act) -> bool:
 
 def _covers(wanted: Act, found: Act) -> bool:
     """RRQ-03: asking for a part is allowed; asking for nothing is not."""
-    return found.end in _INFINITE or (
+    return found.end in OPEN_ENDS or (
         found.end is not None and found.begin is not None and found.end >= found.begin
     )
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from fixlab import times
-from fixlab.analysis._acts import Act
+from fixlab.analysis._acts import OPEN_ENDS, Act
 from fixlab.wire.tags import HEARTBEAT, LOGON, LOGOUT, RESEND_REQUEST, SEQUENCE_RESET
 
 _LOOK_AHEAD = 50  # messages behind a Logon in which a first ResendRequest tells a number
@@ -61,10 +61,10 @@ def settings_of(lines: Sequence[Line]) -> dict[str, Any]:
     beat = next((one.heart_bt_int for one in logons if one.heart_bt_int is not None), 0)
     own = [one.act for one in out if one.act.msg_type == LOGON]
     requests = [one.act for one in out if one.act.msg_type == RESEND_REQUEST]
-    exact = bool(requests) and all(act.end not in (0, 999_999) for act in requests)
+    exact = bool(requests) and all(act.end not in OPEN_ENDS for act in requests)
     return {
         "heartbeat_seconds": beat,
-        "reset_on_logon": _resets(logons),
+        "reset_on_logon": not is_initiator(lines) and _resets(logons),
         "next_expected": any(act.next_expected is not None for act in own),
         "resend_range": "exact" if exact else "open",
         "resend_chunk_max": _chunk(requests),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from fixlab import times
-from fixlab.analysis._acts import Act, Owed, is_attempt, satisfies
+from fixlab.analysis._acts import OPEN_ENDS, Act, Owed, is_attempt, satisfies
 from fixlab.analysis._habits import (
     Line,
     are_beats,
@@ -128,6 +128,7 @@ class Rehearsal:
         self._answers = begins_with_answer(lines)
         self._deduced = lines[0].act.msg_type != LOGON or self._answers
         self._hides_beats = hides_beats(lines, config.heartbeat_seconds)
+        self._open_from: int | None = None  # BeginSeqNo(7) of the last open ResendRequest
         self._spoke = lines[0].time  # when the engine last sent something
         if self._deduced:
             self._join(next_in)
@@ -204,7 +205,7 @@ class Rehearsal:
             self._out_next = self._store.peek_out()
         self._store.commit()
         self.session = Session(self.config, self.role, self._store)
-        self._ended, self._other_next = None, None
+        self._ended = self._other_next = self._open_from = None
 
     def _judge_left(self, last: int) -> None:
         """Deviations out of what is overdue when nothing more comes."""
@@ -349,6 +350,8 @@ class Rehearsal:
                 break
             self._absorb(self.session.tick(self._now), self._now, self._line.row)
         self._store.commit()
+        if act.msg_type == RESEND_REQUEST and act.end in OPEN_ENDS:
+            self._open_from = act.begin
         if act.number is not None and act.is_new:
             self._high_in = max(self._high_in, act.number)
         if act.reset:
@@ -640,8 +643,15 @@ class Rehearsal:
             self._count(act, raw, may_skip=True)
         elif not self._store.has(number):
             self._keep(number, raw)  # the same, or sent before the log begins
-        elif self._knows_all() and not self._owed.asked_again(number):
+        elif self._knows_all() and not self._may_repeat(number):
             self._differ("RSP-01", f"{act}: nobody asked", "nothing", kind="unexpected")
+
+    def _may_repeat(self, number: int) -> bool:
+        """Whether a number that is not owed, or not any more, may come again all the same."""
+        # An open request covers what was sent until it arrived, and in somebody else's log
+        # that is more than stands before it.
+        crossed = not self._keeps_log and self._open_from is not None
+        return self._owed.asked_again(number) or (crossed and number >= (self._open_from or 0))
 
     def _sequence_reset(self, act: Act) -> None:
         new, number = act.new, act.number
@@ -664,7 +674,7 @@ class Rehearsal:
             first = number >= self._out_next
             if first:
                 self._out_next = new
-            again = self._owed.asked_again(number) or (first and act.poss_dup)
+            again = self._may_repeat(number) or (first and act.poss_dup)
             if self._knows_all() and not again:
                 self._differ("SQR-12", f"{act}: nobody asked", "", kind="unexpected")
             return

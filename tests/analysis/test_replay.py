@@ -108,7 +108,7 @@ def test_a_session_that_conforms_never_deviates(tmp_path: Path, block: int) -> N
 
 WRONG = {
     "a gap that is not asked for": (
-        "1 > D 2\n2 > D 4\n10 > D 5\n11 < 8 2\n12 > D 6\n",
+        "1 > D 2\n2 > D 4\n10 > D 5\n11 < 8 2\n12 > D 6\n35 > D 7\n36 < 8 3\n60 > D 8\n",
         ("missing", "RRQ-01", 3),
     ),
     "a request from the wrong number": (
