@@ -7,6 +7,7 @@ while they complete one order, and how much of it may wait in memory.
 import asyncio
 import contextlib
 import itertools
+import os
 import socket
 import threading
 import tracemalloc
@@ -184,6 +185,73 @@ def test_frm_07_frm_13_a_flood_of_garbage_fills_no_memory(kind: str, piece: byte
                 tracemalloc.stop()
             # Whatever it was, no number was counted and nothing was answered.
             assert (made.enemy.session.next_in, made.enemy.session.next_out) == (2, 2)
+
+    run(story(), seconds=60)
+
+
+def test_lgn_28_lgn_07_dsc_01_a_flood_of_connections_is_bounded_and_harms_nobody() -> None:
+    rounds = 30
+    firsts = [
+        b"",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"8=FIX.4.4\x019=",
+        wire(
+            SessionConfig(sender_comp_id="EVE", target_comp_id="SELL"), "A", 1, "98=0|108=30|"
+        ),
+        logon_bytes(FRIENDS[0]),  # as somebody who is logged on
+        wire(BUY, "D", 1, "11=x|"),
+        wire(BUY, "A", 1, f"98=0|108=30|95=1000000|96={'r' * 1_000_000}|"),
+    ]
+    opened = 0
+
+    def act(sock: socket.socket, over: threading.Event) -> None:
+        nonlocal opened
+        port = sock.getpeername()[1]
+        kept: list[socket.socket] = []
+        for _ in range(rounds):
+            for first in firsts:
+                one = socket.create_connection(("127.0.0.1", port), timeout=10)
+                kept.append(one)
+                opened += 1
+                with contextlib.suppress(OSError):
+                    one.sendall(first)
+            while len(kept) > 200:
+                kept.pop(0).close()
+        over.wait(20)
+        for one in kept:
+            one.close()
+
+    async def story() -> None:
+        async with market(anonymous_max=20) as made:
+            files = len(os.listdir("/proc/self/fd"))
+            before = [
+                (friend.session.next_in, friend.session.next_out) for friend in made.friends
+            ]
+            done = 0
+            with attack(made.venue.port, act):
+                while opened < rounds * len(firsts):
+                    await made.trade(1)
+                    done += 1
+                    assert len(made.venue._anonymous) <= 20
+                # Each stranger is gone, but for as many as may still say who they are. Who says
+                # it is BUY and begins with an order reaches that session, and is ended by it
+                # (LGN-02): the session's affair, not counted as refused.
+                while made.venue.refused_count < opened - 20 - rounds:
+                    await made.trade(1)
+                    done += 1
+            assert len(made.venue.refused) <= 1_000
+            rules = {refused.rule for refused in made.venue.refused}
+            assert rules >= {"LGN-28", "LGN-06", "LGN-07", "FRM-08"}
+            assert all(len(refused.reason) <= 400 for refused in made.venue.refused)
+            # A Logon of a megabyte is not even read to its end.
+            assert any("exceeds the largest message" in r.reason for r in made.venue.refused)
+            after = [
+                (friend.session.next_in, friend.session.next_out) for friend in made.friends
+            ]
+            assert after == [(a + done, b + done) for a, b in before]
+            assert made.enemy.session.next_in == 1
+            while len(os.listdir("/proc/self/fd")) > files + 20:
+                await asyncio.sleep(0.01)
 
     run(story(), seconds=60)
 
