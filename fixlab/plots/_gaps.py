@@ -15,7 +15,7 @@ from fixlab.frames import GAPS, HOW_CLOSED, MISSING, codes, nanoseconds, numbers
 from fixlab.plots import _rows, _sheet, style
 from fixlab.plots._given import Given, ends_of, given
 from fixlab.plots._rows import Bar, Marks, Panel, Row, Strip
-from fixlab.plots._sheet import Sheet
+from fixlab.plots._sheet import Entry, Sheet
 
 Ints = npt.NDArray[np.int64]
 
@@ -264,7 +264,7 @@ def _quiet(found: Given, rows: _Gaps) -> list[str]:
     return [f"No number missing: {told}."]
 
 
-def _legend(rows: _Gaps, shown: Sequence[int], *, strips: bool) -> list[tuple[str, str, str]]:
+def _legend(rows: _Gaps, shown: Sequence[int], *, strips: bool) -> list[Entry]:
     """Only what occurs."""
     at = np.isin(rows.session, shown)
     if not strips:  # then only the last gap of a range that was missed several times is told

@@ -18,7 +18,7 @@ from fixlab.frames import INTERVALS, MISSING, codes, nanoseconds, numbers
 from fixlab.plots import _sheet, style
 from fixlab.plots._gaps import many
 from fixlab.plots._given import Given, given
-from fixlab.plots._rows import paired
+from fixlab.plots._rows import numbered
 from fixlab.plots._sheet import Sheet
 
 Ints = npt.NDArray[np.int64]
@@ -106,7 +106,7 @@ def sheet_of_intervals(found: Given) -> Sheet:
         for line in _sheet.lines(note):
             pages.add(_sheet.NOTE, _sheet.noted(line))
     pages.add(_sheet.NOTE, _sheet.noted(_KEY))
-    pages.add(0.3, _sheet.legend_drawn(_legend(rows, shown)))
+    pages.legend(_legend(rows, shown))
     return pages.sheet()
 
 
@@ -126,13 +126,14 @@ class _Silences:
         self.ended_by = codes(table, "ended_by")
         self.session = codes(table, "session")
         sender = codes(table, "sender")
-        promised = self.heartbeat > 0  # 0 is no Heartbeats at all, MISSING unknown
+        promised = self.heartbeat > 0  # 0 is no Heartbeat at all, MISSING not known
         self.late = promised & (self.silence > _TOLERATED * self.heartbeat)
-        self.side = paired(self.session, sender)
-        first = np.unique(self.side, return_index=True)[1]
         names = [str(name) for name in table["sender"].cat.categories]
         sessions = [str(name) for name in table["session"].cat.categories]
-        self.sides = [(sessions[self.session[i]], names[sender[i]]) for i in first.tolist()]
+        self.side, found = numbered(self.session * len(names) + sender)
+        self.sides = [
+            (sessions[key // len(names)], names[key % len(names)]) for key in found.tolist()
+        ]
 
 
 def _title(rows: _Silences, side: int) -> str:
@@ -141,8 +142,8 @@ def _title(rows: _Silences, side: int) -> str:
     told = (
         f"{style.name(sender)} was silent for at most {seconds_text(rows.silence[own].max())}"
     )
-    promised = pd.unique(rows.heartbeat[own]).tolist()
-    known = [f"{beat} s" for beat in sorted(promised) if beat != MISSING]
+    promised = _distinct(rows.heartbeat[own]).tolist()
+    known = [f"{beat} s" for beat in promised if beat != MISSING]
     told += f", HeartBtInt(108) {', '.join(known[:3])}" if known else ""
     late = int(rows.late[own].sum())
     if known:
@@ -152,6 +153,11 @@ def _title(rows: _Silences, side: int) -> str:
     if sum(each[1] == sender for each in rows.sides) > 1:
         told += f" ({style.name(session, 40)})"
     return told
+
+
+def _distinct(values: Ints) -> Ints:
+    """What occurs, ascending; quick where one value follows on itself nearly always."""
+    return np.unique(values[np.flatnonzero(np.diff(values, prepend=values[:1] - 1))])
 
 
 def seconds_text(seconds: float) -> str:
@@ -198,7 +204,7 @@ def _scale_up(ax: Axes, rows: _Silences, own: Ints) -> None:
     else:
         low = min(float(rows.silence[own].min()), 0.0)
         ax.set_ylim(low * 1.1 - 0.03 * top, top)
-    marks = sorted({longest, *(float(beat) for beat in np.sort(pd.unique(beats))[-2:])})
+    marks = sorted({longest, *(float(beat) for beat in _distinct(beats)[-2:])})
     apart = [m for i, m in enumerate(marks) if i == len(marks) - 1 or marks[i + 1] > 1.25 * m]
     ax.yaxis.set_major_locator(FixedLocator(apart))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds_text(value)))
@@ -307,7 +313,7 @@ def _tested(ax: Axes, rows: _Silences, side: int, scale: style.TimeScale) -> Non
     kept = times[style.thin(times, buckets=_BUCKETS // 2)]
     ax.plot(
         scale.x(kept),
-        np.full(len(kept), 0.97),
+        np.full(len(kept), 0.95),
         transform=ax.get_xaxis_transform(),
         linestyle="none",
         marker=_TESTED.marker,
@@ -317,13 +323,13 @@ def _tested(ax: Axes, rows: _Silences, side: int, scale: style.TimeScale) -> Non
     )
 
 
-def _legend(rows: _Silences, shown: Ints) -> Sequence[tuple[str, str, str]]:
+def _legend(rows: _Silences, shown: Ints) -> Sequence[_sheet.Entry]:
     """Only what occurs."""
     at = np.isin(rows.side, shown)
-    ways = set(rows.ended_by[at].tolist())
-    looks = [look for look in _LOOKS if _CODES[look.ended_by] in ways]
+    ways = np.bincount(rows.ended_by[at], minlength=len(_CODES)) > 0
+    looks = [look for look in _LOOKS if ways[_CODES[look.ended_by]]]
     entries = [(look.marker, look.color, look.label) for look in looks]
-    if _CODES["test_request"] in set(rows.ended_by.tolist()):
+    if (rows.ended_by == _CODES["test_request"]).any():
         entries.append((_TESTED.marker, _TESTED.color, _TESTED.label))
     if (rows.heartbeat[at] > 0).any():
         entries.append(("--", style.INK, "HeartBtInt(108)"))

@@ -15,7 +15,7 @@ from fixlab.plots import _rows, _sheet, style
 from fixlab.plots._gaps import many, numbers_text
 from fixlab.plots._given import Given, ends_of, given
 from fixlab.plots._rows import Bar, Marks, Panel, Row, Strip
-from fixlab.plots._sheet import Sheet
+from fixlab.plots._sheet import Entry, Sheet
 
 Ints = npt.NDArray[np.int64]
 
@@ -85,13 +85,13 @@ class _Requests:
         session, by = codes(table, "session"), codes(table, "asked_by")
         epoch = numbers(table, "epoch")
         asked_of = codes(table, "asked_of")
-        self.side = _rows.paired(session, by)
-        first = np.unique(self.side, return_index=True)[1]
         sessions, bys, ofs = (
             [str(name) for name in table[column].cat.categories]
             for column in ("session", "asked_by", "asked_of")
         )
-        self.sides = [(sessions[session[i]], bys[by[i]]) for i in first.tolist()]
+        self.side, found = _rows.numbered(session * len(bys) + by)
+        self.sides = [(sessions[key // len(bys)], bys[key % len(bys)]) for key in found]
+        first = np.unique(self.side, return_index=True)[1]
         self.of = [ofs[code] for code in asked_of[first]]
         # A range that is not known is nobody else's.
         alone = np.where(known, -1, np.arange(len(table)))
@@ -251,7 +251,7 @@ def _strip(rows: _Requests, own: Ints) -> Strip:
     return Strip("ResendRequests", parts)
 
 
-def _legend(rows: _Requests, shown: Ints) -> list[tuple[str, str, str]]:
+def _legend(rows: _Requests, shown: Ints) -> list[Entry]:
     """Only what occurs."""
     at = np.isin(rows.side, shown)
     entries = [("v", _ASKED, "asked")]

@@ -24,9 +24,9 @@ from fixlab.plots._sheet import (
     TITLE,
     WIDTH,
     Box,
+    Entry,
     Pages,
     Sheet,
-    legend_drawn,
     limits,
     lines,
     marker_look,
@@ -48,7 +48,7 @@ _HEAD = 0.05
 SLICES = 120  # of the time, in which what is too much to be shown alone is counted
 MARKS_MAX = 300  # of one row
 _ROWS_MAX = 24  # of all panels together
-_CROWDED_ROWS_MAX = 12
+_CROWDED_ROWS_MAX = 10
 
 
 class Bar(NamedTuple):
@@ -117,6 +117,18 @@ def foremost(count: int, *keys: npt.NDArray[Any]) -> Ints:
     return np.sort(np.concatenate([*chosen, left[:count]]))
 
 
+def numbered(keys: Ints) -> tuple[Ints, Ints]:
+    """For each row the ordinal of its key, and the keys, ascending."""
+    most = int(keys.max()) if len(keys) else 0
+    if most > 4 * len(keys) + 1_000:
+        found, ordinal = np.unique(keys, return_inverse=True)
+        return ordinal, found
+    found = np.flatnonzero(np.bincount(keys, minlength=most + 1))
+    place = np.zeros(most + 1, np.int64)
+    place[found] = np.arange(len(found))
+    return place[keys], found
+
+
 def paired(*columns: npt.NDArray[Any]) -> Ints:
     """For each row the ordinal of its values, in order of appearance."""
     ordinal = np.zeros(len(columns[0]), np.int64)
@@ -131,13 +143,13 @@ def sheet(
     panels: Sequence[Panel],
     *,
     span: tuple[int, int] | None,
-    legend: Sequence[tuple[str, str, str]],
+    legend: Sequence[Entry],
     notes: Sequence[str],
 ) -> Sheet:
     """Panels over one time axis.
 
-    Parameters: `span`, first and last time, None when no time is known; `legend`, marker (""
-    is a bar), colour and words; `notes`, lines below all.
+    Parameters: `span`, first and last time, None when no time is known; `legend` and `notes`
+    stand below all.
     """
     pages = Pages()
     scale = None if span is None else style.time_scale(*span)
@@ -158,8 +170,7 @@ def sheet(
     for note in notes:
         for line in lines(note):
             pages.add(NOTE, noted(line))
-    if legend:
-        pages.add(0.3, legend_drawn(legend))
+    pages.legend(legend)
     return pages.sheet()
 
 
@@ -323,12 +334,18 @@ def _strip_drawn(
         ax = figure.add_axes(box)
         style.dress(ax)
         below = np.zeros(SLICES)
-        for color, times, amount in strip.parts:
-            sums, _ = np.histogram(times, bins=edges, weights=amount)
-            ax.stairs(
-                below + sums, x, baseline=below, fill=True, color=color, linewidth=0, zorder=2
-            )
-            below = below + sums
+        across = np.repeat(x, 2)[1:-1]
+        areas = []
+        for _, times, amount in strip.parts:
+            above = below + np.histogram(times, bins=edges, weights=amount)[0]
+            steps = np.concatenate((np.repeat(above, 2), np.repeat(below, 2)[::-1]))
+            areas.append(np.column_stack((np.concatenate((across, across[::-1])), steps)))
+            below = above
+        colors = [color for color, *_ in strip.parts]
+        ax.add_collection(
+            PolyCollection(areas, facecolors=colors, linewidths=0, label="strip", zorder=2),
+            autolim=False,
+        )
         most = float(below.max()) or 1.0
         ax.set_ylim(0, most * 1.05)
         ax.yaxis.set_major_locator(FixedLocator([most]))

@@ -24,6 +24,8 @@ AXIS = 0.5  # ticks and label of the time axis
 NOTE = 0.2
 _NOTE_MAX = 135  # characters of a line
 THICK = 7.0  # points, of a bar
+_LEGEND = 0.24
+_LETTER = 0.068  # inches, of a word in the legend
 MARGIN = 0.12
 # Markers of a legend that are lines.
 LINES: dict[str, Any] = {"--": "dashed", ":": "dotted"}
@@ -54,6 +56,7 @@ def nothing(text: str) -> Sheet:
 
 
 Box = tuple[float, float, float, float]
+Entry = tuple[str, str, str]  # of a legend: marker ("" is a bar), colour and words
 
 
 class Pages:
@@ -69,6 +72,19 @@ class Pages:
     def add(self, inches: float, draw: Callable[[Figure, Box], None]) -> None:
         self._blocks.append((self.height, inches, draw))
         self.height += inches
+
+    def legend(self, entries: Sequence[Entry]) -> None:
+        """Marks with what they mean, in as many lines as they need."""
+        lines: list[list[Entry]] = []
+        room = 0.0
+        for entry in entries:
+            room -= _width(entry[2])
+            if room < 0:
+                lines.append([])
+                room = WIDTH - 2 * MARGIN - _width(entry[2])
+            lines[-1].append(entry)
+        for line in lines:
+            self.add(_LEGEND, _legend_line(line))
 
     def sheet(self) -> Sheet:
         """All of them, one below the other."""
@@ -138,31 +154,41 @@ def lines(text: str) -> list[str]:
     return lines
 
 
-def legend_drawn(entries: Sequence[tuple[str, str, str]]) -> Callable[[Figure, Box], None]:
+def _legend_line(entries: Sequence[Entry]) -> Callable[[Figure, Box], None]:
+    """Marks and words beside each other.
+
+    By hand, for matplotlib's legend costs as much as all rows together.
+    """
+
     def draw(figure: Figure, box: Box) -> None:
-        handles = [_handle(marker, color) for marker, color, _ in entries]
-        figure.legend(
-            handles,
-            [words for *_, words in entries],
-            loc="lower left",
-            bbox_to_anchor=(0.0, box[1]),
-            ncols=len(entries),
-            frameon=False,
-            labelcolor=style.INK,
-            fontsize=style.NOTE_POINTS,
-            handlelength=1.3,
-            columnspacing=1.4,
-        )
+        at, y = MARGIN + 0.1, box[1] + 0.45 * box[3]
+        for marker, color, words in entries:
+            figure.add_artist(_handle(marker, color, at, y))
+            figure.text(
+                (at + 0.18) / WIDTH,
+                y,
+                words,
+                color=style.INK,
+                fontsize=style.NOTE_POINTS,
+                va="center_baseline",
+            )
+            at += _width(words)
 
     return draw
 
 
-def _handle(marker: str, color: str) -> Line2D:
-    if marker in LINES:
-        return Line2D([], [], linestyle=LINES[marker], linewidth=1.3, color=color)
-    if not marker:
-        return Line2D([], [], linewidth=THICK, color=color)
-    return Line2D([], [], linestyle="none", color=color, **marker_look(marker))
+def _width(words: str) -> float:
+    return 0.45 + _LETTER * len(words)
+
+
+def _handle(marker: str, color: str, at: float, y: float) -> Line2D:
+    if marker in LINES or not marker:
+        looks = (
+            {"linestyle": LINES[marker], "linewidth": 1.3} if marker else {"linewidth": THICK}
+        )
+        ends = ((at - 0.12) / WIDTH, (at + 0.12) / WIDTH)
+        return Line2D(ends, (y, y), color=color, solid_capstyle="butt", **looks)
+    return Line2D((at / WIDTH,), (y,), linestyle="none", color=color, **marker_look(marker))
 
 
 def marker_look(marker: str) -> dict[str, Any]:
