@@ -173,6 +173,7 @@ def _drawn(
     def draw(figure: Figure, box: _sheet.Box) -> None:
         ax = figure.add_axes((_AXES[0] / _sheet.WIDTH, box[1], _AXES[1] / _sheet.WIDTH, box[3]))
         style.dress(ax)
+        _sheet.limits(ax, span, scale)
         _scale_up(ax, rows, own)
         _promises(ax, rows, own, scale)
         _late(ax, rows, own, scale)
@@ -180,7 +181,6 @@ def _drawn(
             at = own[rows.ended_by[own] == _CODES[look.ended_by]]
             _points(ax, rows, at, scale, look, zorder=3 + code / 10)
         _tested(ax, rows, side, scale)
-        _sheet.limits(ax, span, scale)
         _sheet.time_ticks(ax, scale if labelled else None)
 
     return draw
@@ -253,7 +253,7 @@ def _late(ax: Axes, rows: _Silences, own: Ints, scale: style.TimeScale) -> None:
         autolim=False,
     )
     placed: list[float] = []
-    width = max(float(scale.x(rows.ended[own[-1:]])[0] - scale.x(rows.began[own[:1]])[0]), 1e-9)
+    width = float(np.ptp(ax.get_xlim()))
     for i in range(len(longest)):
         at = float(x1[i])
         if len(placed) == _LABELS_MAX:

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from fixlab.plots import style
 from fixlab.plots._sheet import (
@@ -194,7 +194,10 @@ def _rows_drawn(
         style.dress(ax)
         ax.spines["left"].set_visible(False)
         ax.set_ylim(len(rows) - 0.45, -0.6)
-        ax.yaxis.set_major_locator(NullLocator())
+        # Labels of both inks, or a notebook puts a sheet behind the figure: see `style.INK_Y`.
+        ax.yaxis.set_major_locator(NullLocator() if below is None else FixedLocator([0]))
+        ax.yaxis.set_major_formatter(NullFormatter())
+        ax.tick_params(axis="y", length=0)
         if span is not None and scale is not None:
             limits(ax, span, scale)
             _bars(ax, rows, scale)

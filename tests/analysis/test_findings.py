@@ -69,8 +69,8 @@ def test_the_summary_says_who_what_when_and_what_to_do(tmp_path: Path) -> None:
     assert lines[2] == "1 number was missing: 1 gap-filled."
     assert lines[4] == "APP_MSG_FILLED_OVER, a risk, the doing of BUY:"
     assert lines[5] == (
-        f"  [{at}] 09:00:03.200, row {found.evidence(at).rows[-1]}: BUY filled over 1 application "
-        "message (MsgType(35) D, 3) that SELL asked for."
+        f"  [{at}] 09:00:03.200, row {found.evidence(at).rows[-1]}: BUY filled over 1 "
+        "application message (MsgType(35) D, 3) that SELL asked for."
     )
     assert lines[6].startswith("  Rule RSP-01: Application messages are replayed")
     assert lines[7].startswith("  What to do: Reconcile these business messages")
