@@ -144,6 +144,7 @@ footer { margin-top: 2rem; }
   h2, h3, .group { break-after: avoid; }
   header, .counts, tr, article > div, figure { break-inside: avoid; }
   thead { display: table-header-group; }
+  img { max-height: 240mm; }
   a { text-decoration: none; }
   .counts li, .chip, .wire, header { print-color-adjust: exact; } }
 """

@@ -42,7 +42,11 @@ def test_it_says_who_did_what_and_writes_a_page(
     out, error = capsys.readouterr()
     assert error == ""  # and no bar where nobody looks
     assert out.startswith("FIX.4.4:VENUE->FIRM: 258 messages, 2026-01-05 09:30:00.013 to ")
-    for words in ("SEQ_TOO_LOW (fault, LGN-11)", "APP_MSG_FILLED_OVER (risk", "RESEND_STORM"):
+    for words in (
+        "SEQ_TOO_LOW, a fault of FIRM:",
+        "APP_MSG_FILLED_OVER, a risk",
+        "RESEND_STORM",
+    ):
         assert words in out
     assert out.endswith(f"page: {page}\n")
     outline = Outline(page.read_text("utf-8"))

@@ -53,6 +53,8 @@ EXTRA = {
     # What plays a log back drives a session, on messages as they came.
     "analysis/_replay.py": ("session", "wire"),
     "analysis/_rehearsal.py": ("session", "stores", "wire"),
+    # Writes a page with pictures, and loads what draws them for it on first use.
+    "analysis/findings.py": ("plots",),
     # Tells a run in plain text, and loads the ladder for it on first use.
     "sim/shrinking.py": ("plots",),
     # Names what lives in the surgeon, and loads it on first use.

@@ -178,10 +178,12 @@ def filled_over(case: Case) -> Iterator[Found]:
         if len(missing):
             found = sorted({int(n) for n in ref[missing]})
             kinds = ", ".join(sorted({case.type_of(int(row)) for row in missing}))
+            one = len(found) == 1
             yield Found(
                 "APP_MSG_FILLED_OVER", event.row, event.session,
-                f"{event.sender} filled over {len(found)} application messages (MsgType(35) "
-                f"{kinds}, {span(found[0], found[-1])}) that {event.receiver} asked for.",
+                f"{event.sender} filled over {len(found)} application message{'s'[one:]} "
+                f"(MsgType(35) {kinds}, {span(found[0], found[-1])}) that {event.receiver} "
+                "asked for.",
                 side=event.sender, by=event.sender, begin=found[0], end=found[-1],
                 rows=tuple(int(row) for row in missing[:5]), topics=gap_topic(event),
                 confidence="high" if view == "out" else "medium",

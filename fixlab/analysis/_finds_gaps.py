@@ -30,21 +30,23 @@ def _gap(case: Case, event: Event, filtered: bool) -> Found:
     assert event.gap is not None
     end = case.gap_ends.get((event.session, event.sender, event.gap))
     asks = case.gap_asks.get((event.session, event.sender, event.gap), [])
-    how = "it is still open where the log ends"
+    how = "the gap is still open where the log ends"
     if end is not None:
         after = case.seconds(event.row, end.row)
         word = "closed" if end.kind == Kind.CLOSED else f"ended with a {end.cause}"
-        how = f"it {word} after {after:.3g} s"
-    told = f"asked for {len(asks)}x" if asks else "nobody asked for it"
+        how = f"the gap {word} " + (f"after {after:.3g} s" if after else "at once")
+    often = "once" if len(asks) == 1 else f"{len(asks)} times"
+    told = f"asked for {often}" if asks else "nobody asked for it"
     what = "were missing" if event.begin != event.end else "was missing"
     summary = (
         f"{event.sender}'s {span(event.begin, event.end)} {what} at {event.receiver}; "
         f"{told}, {how}."
     )
     if filtered:
+        are = "are" if event.begin != event.end else "is"
         summary = (
-            f"{event.sender}'s {span(event.begin, event.end)} are not in the log, which has no "
-            "Heartbeat at all: the logger leaves them out."
+            f"{event.sender}'s {span(event.begin, event.end)} {are} not in the log, which has "
+            "no Heartbeat at all: the logger leaves them out."
         )
     return Found(
         "SEQ_GAP", event.row, event.session, summary, by=event.by, begin=event.begin,

@@ -94,15 +94,21 @@ def _loops(
 def _redundant(asks: list[Event], redundant: list[Event]) -> Found:
     first = redundant[0]
     storm = len(redundant) >= _STORM_REQUESTS
-    ranges = ", ".join(span(e.begin, e.end) for e in redundant[:3])
+    # Mostly the same range again and again: said once.
+    spans = list(dict.fromkeys(span(e.begin, e.end) for e in redundant))
+    ranges = ", ".join(spans[:3]) + (", ..." if len(spans) > 3 else "")
     return Found(
         "RESEND_STORM" if storm else "RESEND_OVERLAP", first.row, first.session,
-        f"{first.receiver} sent {len(redundant)} more ResendRequest(2) ({ranges}) for numbers "
-        f"of {first.sender} it had asked for already.",
+        f"{first.receiver} asked {_times(len(redundant))} more for numbers of {first.sender} "
+        f"({ranges}) that it had asked for already.",
         side=first.receiver, by=first.receiver, begin=first.begin, end=first.end,
         rows=tuple(e.row for e in redundant[1:4]),
         topics=tuple(t for e in redundant for t in gap_topic(e)) + _request_topics(redundant),
     )  # fmt: skip
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _request_topics(events: list[Event]) -> tuple[tuple[object, ...], ...]:
@@ -225,8 +231,8 @@ def _interleaved(case: Case, event: Event, ask: Event) -> Iterator[Found]:
     if new:
         yield Found(
             "REPLAY_INTERLEAVED", new[0], event.session,
-            f"{event.sender} sent {len(new)} new messages in the middle of its replay of "
-            f"{span(event.begin, event.end)}.",
+            f"{event.sender} sent {len(new)} new message{'s'[len(new) == 1 :]} in the middle "
+            f"of its replay of {span(event.begin, event.end)}.",
             side=event.sender, by=event.sender, begin=event.begin, end=event.end,
             rows=(ask.row, event.row), topics=gap_topic(event),
         )  # fmt: skip

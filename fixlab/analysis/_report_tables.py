@@ -106,7 +106,7 @@ def ledger_table(ledger: pd.DataFrame, times: Times) -> Iterator[str]:
     if ledger.empty:
         return
     yield "<h2>What became of each missing number</h2>"
-    yield f"<p>{_sums(ledger)}</p>"
+    yield f"<p>{sums(ledger)}</p>"
     runs = _runs(ledger)
     runs.sort(key=lambda run: (str(run["how"]) not in _GONE, run["order"]))  # stable
     yield _wide(
@@ -118,7 +118,8 @@ def ledger_table(ledger: pd.DataFrame, times: Times) -> Iterator[str]:
         yield f'<p class="key">{len(runs) - _RUNS_MAX:,} more rows are not shown.</p>'
 
 
-def _sums(ledger: pd.DataFrame) -> str:
+def sums(ledger: pd.DataFrame) -> str:
+    """How many numbers were missing, and what became of them, in a sentence."""
     counts: Counter[str] = Counter()
     for how, count in zip(ledger["how"], ledger["count"], strict=True):
         counts[str(how)] += int(count)

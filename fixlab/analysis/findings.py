@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from fixlab import redact, times
+from fixlab import redact
 from fixlab.analysis import (
     _finds_bytes,
     _finds_connections,
@@ -26,6 +27,7 @@ from fixlab.analysis._case import Case, Found
 from fixlab.analysis._codes import CODES, FOLLOWS
 from fixlab.analysis._evidence import Evidence
 from fixlab.analysis._finds_connections import Schedule
+from fixlab.analysis._letter import Letter
 from fixlab.analysis._reconstruct import reconstruct
 from fixlab.errors import ConfigError
 from fixlab.frames import (
@@ -40,7 +42,6 @@ from fixlab.frames import (
 )
 
 _SAME_MAX = 100  # findings of one code, session and side that are told one by one
-_SHOWN_MAX = 20
 _EVIDENCE_MAX = 12
 _GROUPS = (
     *(_finds_gaps, _finds_requests, _finds_fills, _finds_numbers),
@@ -85,7 +86,7 @@ def analyze(
     found.sort(key=lambda each: (each.row, list(CODES).index(each.code)))
     kept, left_out = _capped(found)
     lines = log if hasattr(log, "raw") else None
-    return Findings(case, kept, _roots(kept), left_out, lines)
+    return Findings(case, kept, _roots(kept), left_out, lines, expected_start=expected_start)
 
 
 def _capped(found: Sequence[Found]) -> tuple[list[Found], dict[str, int]]:
@@ -154,9 +155,12 @@ class Findings:
         caused_by: Sequence[int | None],
         left_out: Mapping[str, int],
         lines: _Lines | None,
+        *,
         session: str | None = None,
+        expected_start: Mapping[str, int] | None = None,
     ) -> None:
         self.session = session  # None: of all that are in the log
+        self._expected_start = dict(expected_start or {})
         self._case, self._found, self._caused_by = case, list(found), list(caused_by)
         self._lines = lines
         self.left_out = dict(left_out)
@@ -211,7 +215,8 @@ class Findings:
             [None if (at := self._caused_by[i]) is None else place[at] for i in kept],
             self.left_out,
             self._lines,
-            session,
+            session=session,
+            expected_start=self._expected_start,
         )
 
     def to_html(
@@ -222,26 +227,35 @@ class Findings:
     ) -> None:
         """Write all of it to `path`: one page of HTML, fit to send to a counterparty.
 
-        Findings with their rules and the messages that show them, and what became of each
-        missing number; secrets masked.
+        Findings with their rules and the messages that show them, pictures of what was
+        missing, asked for and silent, and what became of each missing number; secrets masked.
+        The same findings always give the same page.
 
         `about` are rows of its heading that only the caller knows, such as
         `{"Ticket": "4711"}`. A log may hold sessions with others as well: `only` leaves them
         out. Raises as `evidence` does.
         """
-        from fixlab.analysis.report import Content, page  # here: most findings are no pages
+        # Here, since most findings become no pages; and pictures are above this layer.
+        from fixlab.analysis.report import Content, page
+        from fixlab.plots.pictures import pictures
 
         content = Content(
             table=self.table,
             messages=self.messages,
             session=self.session,
-            ledger=self.ledger,
+            ledger=self._surely_missing(self.ledger),
             resends=self.resends,
             evidence=self.evidence,
-            notes=[
-                f"{count:,} more of {code} in the log are not listed."
-                for code, count in self.left_out.items()
-            ],
+            notes=list(self._left_out_told()),
+            figures=list(
+                pictures(
+                    self._own_messages,
+                    self._own_sessions(),
+                    gaps=self._surely_missing(self.gaps),
+                    resends=self.resends,
+                    intervals=self.intervals,
+                )
+            ),
             about=about or {},
         )
         text = page(content)
@@ -257,48 +271,90 @@ class Findings:
     @cached_property
     def gaps(self) -> pd.DataFrame:
         """One row a gap: see `fixlab.gaps`."""
-        return self._view("gaps")
+        from fixlab.analysis import gaps  # here: the package imports this module
+
+        own = self._own_rows
+        if own is None:
+            return gaps(self.messages, expected_start=self._expected_start)
+        # A gap's session is that of the side that missed, not always the log's: so by its rows.
+        case = self._case
+        senders = {case.senders[code] for code in np.unique(case.sender[own]) if code >= 0}
+        starts = {name: n for name, n in self._expected_start.items() if name in senders}
+        return gaps(self.messages[own], expected_start=starts)
 
     @cached_property
     def ledger(self) -> pd.DataFrame:
         """One row a missing number: see `fixlab.ledger`."""
-        return self._view("ledger")
+        from fixlab.analysis import ledger  # here: the package imports this module
+
+        return self._own(ledger(self.messages, expected_start=self._expected_start))
 
     @cached_property
     def resends(self) -> pd.DataFrame:
         """One row a ResendRequest: see `fixlab.resends`."""
-        return self._view("resends")
+        from fixlab.analysis import resends  # here: the package imports this module
+
+        return self._own(resends(self.messages, expected_start=self._expected_start))
 
     @cached_property
     def intervals(self) -> pd.DataFrame:
         """One row a silence: see `fixlab.intervals`."""
-        return self._view("intervals")
+        from fixlab.analysis import intervals  # here: the package imports this module
 
-    def _view(self, name: str) -> pd.DataFrame:
-        from fixlab import analysis  # here: the package imports this module
+        return self._own(intervals(self.messages))
 
-        made: pd.DataFrame = getattr(analysis, name)(self._case.frame)
+    def _surely_missing(self, made: pd.DataFrame) -> pd.DataFrame:
+        """Gaps or a ledger less the sessions whose logger left messages out."""
+        unsure = self._case.filtered
+        if not unsure:
+            return made
+        # A gap's session is that of the side that missed.
+        mirrored = {f"{v}:{b}->{a}" for v, a, b in map(_ends, unsure)}
+        return made[~made["session"].isin(unsure | mirrored)]
+
+    @property
+    def _own_messages(self) -> pd.DataFrame:
+        own = self._own_rows
+        return self.messages if own is None else self.messages[own]
+
+    def _own(self, made: pd.DataFrame) -> pd.DataFrame:
         return made if self.session is None else made[made["session"] == self.session]
+
+    @property
+    def _own_rows(self) -> npt.NDArray[np.bool_] | None:
+        """Which messages are of the only session that this is about; None is all."""
+        if self.session is None:
+            return None
+        return np.asarray(self._case.session == self._case.sessions.index(self.session))
 
     # In words ------------------------------------------------------------------------------
 
     def summary(self) -> str:
-        """What happened, in words: who did what and when, what was lost, what to do."""
-        return "\n".join(self._told())
+        """What happened, in words: who did what and when, what was lost, what to do.
 
-    def _told(self) -> Iterator[str]:
-        yield from self._about()
-        shown = self._in_order()
-        for number, i in enumerate(shown[:_SHOWN_MAX], 1):
-            yield ""
-            yield from self._paragraph(number, i)
-        if len(shown) > _SHOWN_MAX:
-            yield ""
-            yield f"… and {len(shown) - _SHOWN_MAX:,} more: see `table`."
-        notes = [n for n in self._notes() if n]
-        if notes:
-            yield ""
-            yield from notes
+        `[2]` is finding 2: `evidence(2)` shows its messages.
+        """
+        letter = Letter(
+            table=self.table,
+            rows=[each.row for each in self._found],
+            messages=self._own_messages,
+            ledger=self._surely_missing(self.ledger),
+            sessions=self._own_sessions(),
+            notes=list(self._notes()),
+        )
+        return letter.text()
+
+    def _notes(self) -> Iterator[str]:
+        if any(self._case.one_sided[name] for name in self._own_sessions()):
+            yield "The log shows one side only; whether the other answered is not known."
+        yield from self._left_out_told()
+
+    def _left_out_told(self) -> Iterator[str]:
+        for code, count in self.left_out.items():
+            yield f"{count:,} more of {code} in the log are not listed."
+
+    def _own_sessions(self) -> list[str]:
+        return list(self._case.one_sided) if self.session is None else [self.session]
 
     def _in_order(self) -> list[int]:
         """Roots that are faults or risks, the worst first."""
@@ -307,70 +363,6 @@ class Findings:
             i for i in range(len(self)) if severity[i] != "info" and self._caused_by[i] is None
         ]
         return sorted(roots, key=lambda i: (SEVERITIES.index(severity[i]), i))
-
-    def _about(self) -> Iterator[str]:
-        case = self._case
-        names = list(dict.fromkeys(one.session for one in case.made.directions))
-        time = case.time
-        if self.session is not None:
-            names, time = (
-                [self.session],
-                time[case.session == case.sessions.index(self.session)],
-            )
-        known = time[time != MISSING]
-        when = (
-            f", {_clock(int(known.min()))} to {_clock(int(known.max()))} UTC"
-            if len(known)
-            else ""
-        )
-        shown = ", ".join(redact.printable(name) for name in names[:3])
-        more = f" and {len(names) - 3:,} more sessions" if len(names) > 3 else ""
-        yield f"{shown or 'No session'}{more}: {len(time):,} messages{when}."
-        faults, risks = self.faults, self._count("risk")
-        if faults or risks:
-            yield f"{_some(faults, 'fault')}, {_some(risks, 'risk')}."
-        elif len(time):
-            yield "Nothing wrong: no rule is broken as far as this log shows."
-        else:
-            yield "Nothing to tell: the log has no messages."
-
-    def _paragraph(self, number: int, i: int) -> Iterator[str]:
-        each, code = self._found[i], CODES[self._found[i].code]
-        time = int(self._case.time[each.row])
-        when = "" if time == MISSING else f" at {_clock(time)}"
-        who = f"{each.side} is at fault" if each.side else "nobody shown to be at fault"
-        sure = f", {each.confidence} confidence" if each.confidence != "high" else ""
-        yield (
-            f"{number}. {each.code} ({each.level}, {code.rule}){when}, row {each.row}: "
-            f"{redact.printable(who)}{sure}."
-        )
-        yield f"   {redact.printable(each.summary)}"
-        yield f"   It should have been: {code.expected}"
-        yield f"   What to do: {code.advice}"
-        follow = [j for j, root in enumerate(self._caused_by) if root == i]
-        if follow:
-            codes = ", ".join(dict.fromkeys(self._found[j].code for j in follow))
-            yield f"   From this follows: {codes}."
-
-    def _notes(self) -> Iterator[str]:
-        infos = [
-            each
-            for each, root, level in zip(
-                self._found, self._caused_by, self.table["severity"], strict=True
-            )
-            if level == "info" and root is None
-        ]
-        for each in infos[:_SHOWN_MAX]:
-            yield f"Note: {redact.printable(each.summary)}"
-        if len(infos) > _SHOWN_MAX:
-            yield f"Note: … and {len(infos) - _SHOWN_MAX:,} more: see `table`."
-        if any(self._case.one_sided[name] for name in self._own_sessions()):
-            yield "Note: the log shows one side only; whether the other answered is not known."
-        for code, count in self.left_out.items():
-            yield f"Note: {count:,} more of {code} are not listed."
-
-    def _own_sessions(self) -> list[str]:
-        return list(self._case.one_sided) if self.session is None else [self.session]
 
     def __repr__(self) -> str:
         counts = ", ".join(
@@ -391,9 +383,11 @@ def _some(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def _clock(time: int) -> str:
-    text = times.format_utc(time, 3).decode()
-    return f"{text[:4]}-{text[4:6]}-{text[6:8]} {text[9:]}"
+def _ends(session: str) -> tuple[str, str, str]:
+    """Version, own and other CompID of a session."""
+    version, _, ends = session.partition(":")
+    own, _, other = ends.partition("->")
+    return version, own, other
 
 
 def _table(case: Case, found: Sequence[Found], caused_by: Sequence[int | None]) -> pd.DataFrame:

@@ -6,17 +6,19 @@ page and on the dark one: each has a contrast of at least 3:1 on both, text of m
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
 import numpy.typing as npt
 from matplotlib import dates as mdates
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fixlab.redact import printable
+from fixlab.redact import mask, printable
 from fixlab.times import NANOSECONDS, format_utc
 
 # Told apart by lightness and by marker as well, so that no meaning hangs on the hue alone.
@@ -42,25 +44,44 @@ NOTE_POINTS = 8.5
 _FILE_BACKENDS = frozenset({"agg", "cairo", "pdf", "pgf", "ps", "svg", "template"})
 
 
+class Picture(Figure):
+    """A figure that a notebook shows once, whether a cell names it or ends with it."""
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        # About to be shown as the value of a cell: pyplot need not show it when the cell ends.
+        from matplotlib import pyplot  # whoever asks for this has a notebook
+
+        pyplot.close(self)
+        return {}  # the notebook knows how to draw a figure
+
+
 def new_axes(width_inches: float, height_inches: float) -> Axes:
     """An Axes on a figure of its own; pyplot's current figure stays what it was.
 
     In a notebook the figure is also made known to pyplot, which is how the cell that made it
     shows it, once. Elsewhere it is a plain `Figure`: nothing to close, nothing that piles up.
     """
-    size = (width_inches, height_inches)
+    return _new(Figure, width_inches, height_inches, layout="constrained").add_subplot()
+
+
+def new_figure(width_inches: float, height_inches: float) -> Figure:
+    """An empty figure without a layout, made known to pyplot as that of `new_axes` is."""
+    return _new(Picture, width_inches, height_inches)
+
+
+def _new(kind: type[Figure], width: float, height: float, **options: Any) -> Figure:
     backend = matplotlib.get_backend(auto_select=False)
     if backend is None or backend.lower() in _FILE_BACKENDS:
-        figure = Figure(figsize=size, layout="constrained")
+        figure = kind(figsize=(width, height), **options)
     else:
         from matplotlib import pyplot  # only where a notebook or a window waits for it
 
         current = pyplot.gcf() if pyplot.get_fignums() else None
-        figure = pyplot.figure(figsize=size, layout="constrained")
+        figure = pyplot.figure(figsize=(width, height), FigureClass=kind, **options)
         if current is not None:
             pyplot.figure(current)
     figure.patch.set_alpha(0.0)
-    return figure.add_subplot()
+    return figure
 
 
 def dress(ax: Axes) -> None:
@@ -94,8 +115,25 @@ def empty_note(ax: Axes, text: str) -> None:
 
 
 def plain(text: str) -> str:
-    """`text` as matplotlib draws it letter by letter: no formulas, no control characters."""
-    return printable(text).replace("$", r"\$")
+    """`text` as matplotlib draws it letter by letter: no formulas, no control characters.
+
+    Letters that the font lacks are escapes as well, instead of a box and a warning.
+    """
+    shown = printable(text)
+    if not shown.isascii():
+        known = _letters(font_manager.findfont(font_manager.FontProperties()))
+        shown = "".join(c if ord(c) in known else ascii(c)[1:-1] for c in shown)
+    return shown.replace("$", r"\$")
+
+
+@cache
+def _letters(font: str) -> frozenset[int]:
+    return frozenset(font_manager.get_font(font).get_charmap())
+
+
+def name(text: str, length_max: int = 24) -> str:
+    """A name off the wire: secrets masked, harmless, and no longer than there is room for."""
+    return plain(shorten(printable(mask(text)), length_max))
 
 
 def shorten(text: str, length_max: int) -> str:
@@ -144,7 +182,8 @@ def time_axis(ax: Axes, scale: TimeScale) -> None:
     if scale.unit_ns:
         ax.xaxis.set_major_locator(MaxNLocator(nbins=9, steps=[1, 2, 5, 10]))
         return
-    locator = mdates.AutoDateLocator(minticks=4, maxticks=8)
+    # With more than 3 demanded there are spans, such as 3.6 minutes, that no interval fits.
+    locator = mdates.AutoDateLocator(minticks=3, maxticks=8)
     formatter = mdates.ConciseDateFormatter(
         locator,
         formats=["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S"],

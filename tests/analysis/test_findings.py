@@ -61,10 +61,19 @@ def test_a_log_without_messages_is_nothing_to_tell() -> None:
 
 
 def test_the_summary_says_who_what_when_and_what_to_do(tmp_path: Path) -> None:
-    told = found_in(tmp_path, FILLED_OVER).summary()
-    assert "APP_MSG_FILLED_OVER (risk, RSP-01) at 2026-01-05 09:00:03.200" in told
-    assert "BUY is at fault" in told
-    assert "What to do: Reconcile these business messages" in told
+    found = found_in(tmp_path, FILLED_OVER)
+    (at,) = found.table.index[found.table["code"] == "APP_MSG_FILLED_OVER"]
+    lines = found.summary().split("\n")
+    assert lines[0].endswith(", 2026-01-05 09:00:00.000 to 09:00:10.100 UTC.")
+    assert lines[1] == "No rule is broken as far as this log shows, but 1 risk."
+    assert lines[2] == "1 number was missing: 1 gap-filled."
+    assert lines[4] == "APP_MSG_FILLED_OVER, a risk, the doing of BUY:"
+    assert lines[5] == (
+        f"  [{at}] 09:00:03.200, row {found.evidence(at).rows[-1]}: BUY filled over 1 "
+        "application message (MsgType(35) D, 3) that SELL asked for."
+    )
+    assert lines[6].startswith("  Rule RSP-01: Application messages are replayed")
+    assert lines[7].startswith("  What to do: Reconcile these business messages")
 
 
 def test_evidence_is_the_lines_of_the_log(tmp_path: Path) -> None:

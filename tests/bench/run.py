@@ -2,8 +2,8 @@
 
     python tests/bench/run.py [PART ...]
 
-The parts are codec, stores, import, journal, sessions, replays, simulations, conformance, logs
-and gaps; all of them when none is named.
+The parts are codec, stores, import, journal, sessions, replays, simulations, conformance, logs,
+gaps and plots; all of them when none is named.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tests.bench import (
     imports,
     journals,
     logs,
+    plots,
     replays,
     sessions,
     simulations,
@@ -38,6 +39,7 @@ PARTS = {
     "conformance": conformance.run,
     "logs": logs.run,
     "gaps": gaps.run,
+    "plots": plots.run,
 }
 
 
