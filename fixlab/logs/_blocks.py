@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from fixlab.logs import _records
 from fixlab.logs._columns import Block, Book
-from fixlab.logs._records import RECORD_MAX, Reader, Tally
+from fixlab.logs._records import Reader, Tally
 from fixlab.logs._scan import FRONT, Scanner
 from fixlab.logs._sources import Source, Stream, opened
 from fixlab.logs._style import SNIFF_BYTES, Style, sniff
@@ -110,7 +111,7 @@ class Feed:
         self._scanner = Scanner(style, book, tags)
         self._block_bytes = block_bytes
         # What waits for more bytes is never longer than one record and what tells its end.
-        size = FRONT + max(block_bytes, 4096) + RECORD_MAX + 4096 + PADDING
+        size = FRONT + max(block_bytes, 4096) + _records.RECORD_MAX + 4096 + PADDING
         self._buffer = bytearray(size + -size % 8)
         self._view = memoryview(self._buffer)
         self._fill, self._base = FRONT, -FRONT

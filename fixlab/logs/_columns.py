@@ -59,7 +59,7 @@ PASSWORDS = (554, 925, 1402, 1404)
 RAW_DATA = 96
 TEXT_TYPES = frozenset({*ADMIN_TYPES, BUSINESS_MESSAGE_REJECT})
 # Types of which more than the header is of interest: those and UserRequest, with its
-# passwords. So is what has no type. The order is that of codes, and must not change.
+# passwords. So is what has no type. The order is that of their codes.
 READ_WHOLE = ("", *sorted(TEXT_TYPES), "BE")
 
 DEFECT_CODES = {name: code for code, name in enumerate(DEFECTS)}
@@ -97,6 +97,15 @@ class Book:
     msg_types: Names = field(default_factory=lambda: Names(4096, clean=shown))
     test_req_ids: Names = field(default_factory=lambda: Names(clean=shown))
     texts: Names = field(default_factory=lambda: Names(clean=shown))
+
+    def __post_init__(self) -> None:
+        for code, name in enumerate(READ_WHOLE):
+            assert self.msg_types.code(name.encode()) == code
+
+    def is_whole(self, msg_type: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+        """Which messages are of interest beyond their header, by the codes of their types."""
+        whole: npt.NDArray[np.bool_] = msg_type < len(READ_WHOLE)
+        return whole
 
     @property
     def overflowed(self) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from fixlab.logs._words import Bytes, Ints, Words, word_at
+from fixlab.logs._words import Bytes, Ints, Words
 from fixlab.wire.tags import LENGTH_TO_DATA
 
 Codes8 = npt.NDArray[np.uint8]
@@ -86,13 +86,25 @@ class FieldTable:
         at <<= 3
         word >>= at.view(np.uint64)
         shorts = word.view(np.uint16)
-        place = self._first.take(shorts[::4])
-        place += self._after.take(shorts[1::4])
-        code: Codes8 = self._both.take(place)
+        code = self._short(shorts[::4], shorts[1::4])
         long = np.flatnonzero(code == LONG)
         if len(long):
-            code[long] = self._long(word_at(words, starts[long]))
+            code[long] = self._long(words[starts[long]])
         return code
+
+    def codes_of(self, word: Words) -> Codes8:
+        """The code of each piece that begins with these 8 bytes."""
+        shorts = word.view(np.uint16)
+        code = self._short(shorts[::4], shorts[1::4])
+        long = np.flatnonzero(code == LONG)
+        if len(long):
+            code[long] = self._long(word[long])
+        return code
+
+    def _short(self, first: npt.NDArray[np.uint16], after: npt.NDArray[np.uint16]) -> Codes8:
+        place = self._first.take(first)
+        place += self._after.take(after)
+        return self._both.take(place)
 
     def _long(self, word: Words) -> Codes8:
         """Codes of tags with four digits or more, the first four of which are digits."""

@@ -1,8 +1,9 @@
 """Application messages by their headers: BodyLength(9) says where the trailer is.
 
 Nothing in the body of an application message is of interest to a session, so only the first
-bytes of each line are cut into fields. What is not sure to read the same as by the exact reader
-is left, such as session messages, headers that are long or not in order, damage.
+bytes of each line are cut into fields: the first field of all messages, then the second of all,
+and so on, until a field of the body comes. What is not sure to read the same as by the exact
+reader is left, such as session messages, long headers, damage.
 """
 
 from __future__ import annotations
@@ -12,177 +13,322 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fixlab.logs import _words
+from fixlab.logs import _records
+from fixlab.logs._checks import SLACK, begin_strings, sums
+from fixlab.logs._columns import FLAGS, Block, Book, Rows
 from fixlab.logs._fields import DATA, OTHER, FieldTable
-from fixlab.logs._records import QUOTED_MAX
-from fixlab.logs._words import Bools, Bytes, Ints, Words, numbers_at, word_at
+from fixlab.logs._names import Codes
+from fixlab.logs._prefixes import Prefixes
+from fixlab.logs._words import (
+    Bools,
+    Bytes,
+    Ints,
+    Text,
+    Words,
+    digits_of,
+    few_digits_of,
+    numbers_at,
+    times_at,
+    words_of,
+)
 from fixlab.wire.tags import HEADER_TAGS
 
-SLACK = 64  # longer messages than that are left to the exact reader, and those near to it
 _TAGS = tuple(sorted(HEADER_TAGS))
 _DENSE = (34, 49, 52, 56)
+_RARE = (43, 97, 122)
 _PREFIX_MAX = 256
-WIDTHS = (96, 192)
-_PIECES_MIN = 4
-_STRETCH = 1 << 12  # pieces looked up at once: what that takes fits the cache
-_TRAILER = np.uint64(0x3D303101)  # SOH and "10="
+_WIDTHS = (128, 192)  # bytes of a message that are looked at: a multiple of 64
+_FIELDS_MAX = 24  # of a header behind the first three
+_BODY_MIN = 16  # bytes of a message before its trailer
 _U = np.uint64
+_ONE = _U(1)
+_BODY_LENGTH = 0x3D39  # "9="
+_MSG_TYPE, _TAG_BYTES = _U(0x3D3533), _U(0xFFFFFF)  # "35="
+_TRAILER = np.uint32(0x3D303101)  # SOH and "10="
 
 
-class Windows(NamedTuple):
-    """The first bytes of some lines side by side, cut into pieces."""
+class Headed(NamedTuple):
+    """Application messages that are right, as parallel arrays."""
 
-    view: Bytes
-    words: Words
-    begin: Ints  # of each row, in `view`
-    starts: Ints  # of all pieces
-    ends: Ints
-    code: npt.NDArray[np.uint8]
-    first: Ints  # piece of each row
-    pieces: Ints  # how many each row has
+    windows: Text
+    line: Ints
+    start: Ints
+    stop: Ints
+    begin_string: Codes
+    body_length: Ints
+    check_sum: npt.NDArray[np.uint32]
+    msg_type: Codes
+    begins: dict[int, Ints]  # of the value of each tag, in the windows; 0 where it is not
+    ends: dict[int, Ints]
+
+    def only(self, rows: Ints) -> Headed:
+        """Those in some of the rows."""
+        line, start, stop, begin_string, body_length, check_sum, msg_type = self[1:8]
+        return Headed(
+            *(self.windows, line.take(rows), start.take(rows), stop.take(rows)),
+            *(begin_string.take(rows), body_length.take(rows), check_sum.take(rows)),
+            msg_type.take(rows),
+            {tag: begins.take(rows) for tag, begins in self.begins.items()},
+            {tag: ends.take(rows) for tag, ends in self.ends.items()},
+        )
 
 
 class Heads:
-    """Finds application messages, one a line, with SOH between the fields."""
+    """Reads application messages, one a line, with SOH between the fields."""
 
-    def __init__(self) -> None:
+    def __init__(self, book: Book, prefixes: Prefixes) -> None:
+        self._book, self._prefixes = book, prefixes
         self._table = FieldTable(_TAGS)
+        self._wanted = [(tag, self._table.codes[tag]) for tag in (*_DENSE, *_RARE)]
         self._prefix = 0  # bytes before each message
-        self.width = WIDTHS[0]  # bytes of a message that are looked at
+        self._width = _WIDTHS[0]
 
-    def lines(
-        self, data: bytearray, view: Bytes, begin: Ints, ends: Ints
-    ) -> tuple[Ints, Ints, Ints, Ints]:
-        """Lines that seem to be a message: which, where it starts, its trailer, its stop."""
-        at = data.find(b"8=FIX", int(begin[0]), int(ends[0]))
+    def widen(self) -> None:
+        """Look at more bytes of each message, or at fewer again."""
+        self._width = _WIDTHS[self._width == _WIDTHS[0]]
+
+    def read(self, text: Text, begins: Ints, ends: Ints) -> Headed | None:
+        """Messages in lines that begin and end there."""
+        lines = self._lines(text, begins, ends)
+        if len(lines.row) == 0:
+            return None
+        walk = _Walk(text, lines.start, self._width)
+        good, begin_string, body_length = self._begun(walk, lines.trailer - lines.start)
+        msg_type, is_type = self._msg_types(walk)
+        good &= is_type
+        if not good.all():
+            kept = np.flatnonzero(good)
+            if len(kept) == 0:
+                return None
+            lines = lines.only(kept)
+            begin_string, body_length = begin_string.take(kept), body_length.take(kept)
+            msg_type = msg_type.take(kept)
+            walk.keep(kept)
+        check_sum, good = _check_sums(text, lines)
+        begins_of, ends_of, in_order = self._fields(walk)
+        good &= in_order
+        found = Headed(
+            *(walk.text, lines.row, lines.start, lines.stop, begin_string, body_length),
+            *(check_sum, msg_type, begins_of, ends_of),
+        )
+        return found if good.all() else found.only(np.flatnonzero(good))
+
+    def block(self, text: Text, begins: Ints, found: Headed, base: int) -> Block:
+        """The messages as rows; `begins` are those of all lines, `base` is added to places."""
+        view, words = found.windows
+        count, comp_ids = len(found.line), self._book.comp_ids
+
+        def of(tag: int) -> tuple[Bytes, Words, Ints, Ints]:
+            at = found.begins[tag]
+            return view, words, at, found.ends[tag] - at
+
+        time, mark = self._prefixes.read(*text, begins.take(found.line), found.start)
+        flags = np.zeros(count, np.uint8)
+        sparse: dict[str, tuple[Rows, Ints]] = {}
+        for tag in found.begins.keys() - set(_DENSE):
+            rows = np.flatnonzero(found.begins[tag])
+            at = found.begins[tag][rows]
+            length = found.ends[tag][rows] - at
+            if tag == 122:
+                times = times_at(view, words, at, length)
+                sparse["orig_sending_time"] = rows.astype(np.int32), times
+            else:
+                yes = (view[at] == 0x59) & (length == 1)
+                flags[rows[yes]] |= FLAGS[tag]
+        dense: dict[str, npt.NDArray[np.generic]] = {
+            "offset": found.start + base,
+            "length": (found.stop - found.start).astype(np.int32),
+            "defect": np.zeros(count, np.uint8),
+            "time": time,
+            "mark": mark,
+            "begin": found.begin_string,
+            "sender": comp_ids.codes_at(*of(49)),
+            "target": comp_ids.codes_at(*of(56)),
+            "msg_type": found.msg_type,
+            "msg_seq_num": numbers_at(*of(34)),
+            "sending_time": times_at(*of(52)),
+            "flags": flags,
+            "body_length": found.body_length.astype(np.int32),
+            "check_sum": found.check_sum.astype(np.int16),
+        }
+        return Block(dense, sparse)
+
+    def _lines(self, text: Text, begin: Ints, ends: Ints) -> _Lines:
+        """Lines that seem to be a message."""
+        view = text.view
+        at = view[begin[0] : ends[0]].tobytes().find(b"8=FIX")
         if at >= 0:
-            self._prefix = min(at - int(begin[0]), _PREFIX_MAX)
-        start = begin + self._prefix
+            self._prefix = min(at, _PREFIX_MAX)
+        start = begin + self._prefix if self._prefix else begin
         stop = ends - (view.take(ends - 1) == 13)
         digits_end = stop - (view.take(stop - 1) == 1)
         trailer = digits_end - 6
-        good = (trailer - start >= 16) & (start <= len(view) - self.width)
-        line = np.flatnonzero(good)
-        if self._prefix and len(line):
+        good = trailer - start >= _BODY_MIN
+        good &= start <= len(view) - self._width
+        if self._prefix and good.any():
             # Without "=" it holds no other message, and no part of one.
-            before = _gathered(view, begin[line], self._prefix)
-            signs = np.flatnonzero(before == 0x3D) // self._prefix
-            good[line[signs]] = False
-            line = np.flatnonzero(good)
+            row = np.flatnonzero(good)
+            before = _gathered(view, begin[row], self._prefix)
+            good[row[np.flatnonzero(before == 0x3D) // self._prefix]] = False
         # The last delimiter is often stripped.
-        return line, start[line], trailer[line], np.minimum(stop, digits_end + 1)[line]
+        stop = np.minimum(stop, digits_end + 1)
+        found = _Lines(np.arange(len(begin)), start, trailer, stop)
+        return found if good.all() else found.only(np.flatnonzero(good))
 
-    def windows(self, view: Bytes, start: Ints) -> tuple[Bools, Windows | None]:
-        """The beginnings of messages cut, and which of them have enough pieces for that."""
-        full = np.ones(len(start), np.bool_)
-        for _ in range(2):
-            if len(start) == 0:
-                break
-            found = self._cut(_gathered(view, start, self.width), len(start))
-            few = found.pieces < _PIECES_MIN
-            if not few.any():
-                for low in range(0, len(found.starts), _STRETCH):
-                    part = slice(low, low + _STRETCH)
-                    found.code[part] = self._table.codes_at(
-                        found.view, found.words, found.starts[part]
-                    )
-                return full, found
-            full, start = ~few, start[~few]
-        return full, None
+    def _begun(self, walk: _Walk, room: Ints) -> tuple[Bools, Codes, Ints]:
+        """BeginString(8) and BodyLength(9), and which messages begin with those."""
+        end = walk.step()
+        at, begin_string = begin_strings(walk.text, end, self._book.begins)
+        good = at == walk.base
 
-    def _cut(self, head: Bytes, rows: int) -> Windows:
-        size = len(head) - _words.PADDING
-        begin = np.arange(rows, dtype=np.int64) * self.width
-        ends = np.flatnonzero(head[:size] == 1)
-        first = np.searchsorted(ends, begin)
-        count = np.diff(first, append=len(ends))
-        starts = np.empty_like(ends)
-        starts[:1] = 0
-        starts[1:] = ends[:-1] + 1
-        starts[first[count > 0]] = begin[count > 0]
-        code = np.empty(len(ends), np.uint8)
-        return Windows(head, _words.words_of(head), begin, starts, ends, code, first, count)
+        word, begin = walk.text.words[walk.at], walk.at
+        good &= word.view(np.uint16)[::4] == _BODY_LENGTH
+        length = walk.step() - begin - 2
+        word >>= _U(16)
+        if int(length.max()) <= 4:
+            few, is_number = few_digits_of(word.view(np.uint32)[::2], length)
+            body_length = few.astype(np.int64)
+        else:
+            value, is_number = digits_of(word, length)
+            body_length = value.view(np.int64)
+            is_number &= length <= 6
+        good &= is_number
+        good &= walk.at - walk.base + body_length == room
+        return good, begin_string, body_length
 
-    def in_order(self, found: Windows, room: Ints) -> tuple[Bools, dict[int, Ints]]:
-        """Rows whose header is in order and ends within `room`; pieces of its fields."""
-        code, first, count, codes = found.code, found.first, found.pieces, self._table.codes
-        if len(short := np.flatnonzero(room < self.width)):
-            # Behind a short message the window shows the next line.
-            spread = np.repeat(short, count[short])
-            jumps = first[short] - np.cumsum(count[short]) + count[short]
-            pieces_in = np.arange(len(spread)) + np.repeat(jumps, count[short])
-            behind = found.starts[pieces_in] - found.begin[spread] > room[spread]
-            code[pieces_in[behind]] = OTHER
-        good = (code[first] == codes[8]) & (code[first + 1] == codes[9])
-        good &= code[first + 2] == codes[35]
-        hard = np.flatnonzero(code >= DATA)
-        good[np.searchsorted(first, hard, "right") - 1] = False
-        # The first field of the body ends the header: no field of a header comes behind.
-        body = np.flatnonzero(code == OTHER)
-        if len(body) == 0:
-            return np.zeros(len(first), np.bool_), {}
-        low = np.searchsorted(body, first)
-        bodies = np.diff(low, append=len(body))
-        ended = body[np.minimum(low, len(body) - 1)]
-        good &= (bodies > 0) & (ended - first == count - bodies)
-        good &= found.starts[ended] - found.begin <= room
-        pieces = {}
+    def _msg_types(self, walk: _Walk) -> tuple[Codes, Bools]:
+        """MsgType(35), and whether it is there and of an application message."""
+        at = walk.at
+        good = (walk.text.words[at] & _TAG_BYTES) == _MSG_TYPE
+        end = walk.step()
+        msg_type = self._book.msg_types.codes_at(*walk.text, at + 3, end - at - 3)
+        good &= ~self._book.is_whole(msg_type)
+        return msg_type, good
+
+    def _fields(self, walk: _Walk) -> tuple[dict[int, Ints], dict[int, Ints], Bools]:
+        """Where values begin and end, and whether the header is in order and has all."""
+        count = len(walk.at)
+        begins: dict[int, Ints] = {}
+        ends: dict[int, Ints] = {}
+        good = np.zeros(count, np.bool_)
+        rows: Ints | None = None  # those that are not in their bodies yet, unless all are
+        for _ in range(_FIELDS_MAX):
+            code = self._table.codes_of(walk.text.words[walk.at])
+            going = code - np.uint8(1) < DATA - 1  # a field of a header: OTHER wraps around
+            on = np.flatnonzero(going)
+            if len(on) < len(code):
+                # The first field of the body ends the header. Of a message, none comes later.
+                done = (code == OTHER) & walk.seen()
+                good[done if rows is None else rows[done]] = True
+                if len(on) == 0:
+                    break
+                rows = on if rows is None else rows[on]
+                code = code[on]
+                walk.keep(on)
+            begin = walk.at
+            end = walk.step()
+            for tag, wanted in self._wanted:
+                hit = code == wanted
+                hits = np.count_nonzero(hit)
+                if hits == 0:
+                    continue
+                value = begin + len(str(tag)) + 1
+                if hits == count and tag not in begins:
+                    begins[tag], ends[tag] = value, end
+                    continue
+                if tag not in begins:
+                    begins[tag] = np.zeros(count, np.int64)
+                    ends[tag] = np.zeros(count, np.int64)
+                row = np.flatnonzero(hit) if rows is None else rows[hit]
+                # The first one counts.
+                new = begins[tag][row] == 0
+                begins[tag][row[new]] = value[hit][new]
+                ends[tag][row[new]] = end[hit][new]
         for tag in _DENSE:
-            pieces[tag], has = _first_of(np.flatnonzero(code == codes[tag]), first, count)
-            good &= has
-        return good, pieces
-
-    def rare(self, found: Windows, tag: int) -> tuple[Ints, Ints]:
-        """Rows with a field of the header that few have, and its first piece there."""
-        pieces = np.flatnonzero(found.code == self._table.codes[tag])
-        rows = np.searchsorted(found.first, pieces, "right") - 1
-        once = np.ones(len(rows), np.bool_)
-        once[1:] = rows[1:] != rows[:-1]
-        return rows[once], pieces[once]
+            good &= begins[tag] > 0 if tag in begins else np.zeros(count, np.bool_)
+        return begins, ends, good
 
 
-def sums_fit(
-    view: Bytes, words: Words, start: Ints, trailer: Ints, stop: Ints
-) -> tuple[Bools, Ints]:
-    """Whether CheckSum(10) is there and right, and what it says."""
-    word = word_at(words, trailer - 1)
-    check_sum, good = _words.digits_of(word >> _U(32), np.int64(3))
-    good &= (word & _U(0xFFFFFFFF)) == _TRAILER
-    good &= stop - start <= QUOTED_MAX - SLACK
-    places = np.empty(2 * len(start), np.int64)
-    places[::2] = start
-    places[1::2] = trailer
-    good &= np.add.reduceat(view, places, dtype=np.uint8)[::2] == check_sum
-    return good, check_sum.view(np.int64)
+class _Lines(NamedTuple):
+    """Lines that seem to be a message: which, and where its parts are."""
+
+    row: Ints
+    start: Ints
+    trailer: Ints
+    stop: Ints
+
+    def only(self, rows: Ints) -> _Lines:
+        return _Lines(*(column.take(rows) for column in self))
 
 
-def body_lengths(found: Windows) -> tuple[Bools, Ints, Ints]:
-    """BodyLength(9) of each row and where the body begins, and whether that is short."""
-    second = found.first + 1
-    at = found.starts[second] + 2
-    length = found.ends[second] - at
-    value = numbers_at(found.view, found.words, at, np.minimum(length, 9))
-    return length <= 8, value, found.ends[second] + 1 - found.begin
+class _Walk:
+    """Goes through the first fields of many messages, one of each at a time."""
+
+    def __init__(self, text: Text, start: Ints, width: int) -> None:
+        count = len(start)
+        # One window before the first one and one behind the last: words may reach there.
+        places = np.concatenate([start[:1], start, start[-1:]])
+        view = _gathered(text.view, places, width)
+        self.text = Text(view, words_of(view))
+        self.base = np.arange(1, count + 1) * width  # of the bits in the first of `_ahead`
+        self.at = self.base
+        bits = np.packbits(view[width:-width] == 1, bitorder="little")
+        marks = bits.view(np.uint64).reshape(count, width // 64)
+        self._ahead = [marks[:, word].copy() for word in range(width // 64)]
+
+    def step(self) -> Ints:
+        """Where the field at `at` ends; the next one is behind that."""
+        bits = self._ahead[0]
+        place = _lowest(bits)
+        over = place == 64
+        if over.any():
+            if len(self._ahead) > 1 and over.all():
+                del self._ahead[0]
+                self.base = self.base + 64
+                return self.step()
+            rows = np.flatnonzero(over)
+            for more in self._ahead[1:]:
+                some = more[rows]
+                found = _lowest(some)
+                place[rows] += found
+                some &= some - _ONE
+                more[rows] = some
+                rows = rows[found == 64]
+        bits &= bits - _ONE
+        end = self.base + place
+        self.at = end + 1
+        return end
+
+    def seen(self) -> Bools:
+        """Whether the field at each place begins in the window."""
+        seen: Bools = self.at - self.base <= 64 * len(self._ahead)
+        return seen
+
+    def keep(self, rows: Ints) -> None:
+        """Go on with these alone."""
+        self.base, self.at = self.base.take(rows), self.at.take(rows)
+        self._ahead = [bits.take(rows) for bits in self._ahead]
 
 
-def _first_of(pieces: Ints, first: Ints, count: Ints) -> tuple[Ints, Bools]:
-    """The first of some pieces in each row, and whether there is one."""
-    stop = first + count
-    if len(pieces) == len(first):
-        has: Bools = (pieces >= first) & (pieces < stop)
-        if has.all():
-            return pieces, has
-    if len(pieces) == 0:
-        return first, np.zeros(len(first), np.bool_)
-    at = pieces[np.minimum(np.searchsorted(pieces, first), len(pieces) - 1)]
-    return at, (at >= first) & (at < stop)
+def _lowest(bits: Words) -> npt.NDArray[np.uint8]:
+    """Which is the lowest bit that is set; 64 when there is none."""
+    below = bits - _ONE
+    below &= ~bits
+    place: npt.NDArray[np.uint8] = np.bitwise_count(below)
+    return place
+
+
+def _check_sums(text: Text, lines: _Lines) -> tuple[npt.NDArray[np.uint32], Bools]:
+    """What CheckSum(10) says, and whether it is there and right."""
+    halves = text.words[lines.trailer - 1].view(np.uint32)
+    check_sum, good = few_digits_of(halves[1::2], 3)
+    good &= halves[::2] == _TRAILER
+    good &= lines.stop - lines.start <= _records.QUOTED_MAX - SLACK
+    good &= sums(text, lines.start, lines.trailer) == check_sum
+    return check_sum, good
 
 
 def _gathered(view: Bytes, at: Ints, width: int) -> Bytes:
-    """The `width` bytes at each place side by side, and padding behind them."""
-    size = len(at) * width
-    size += -size % 8
-    found = np.zeros(size + _words.PADDING, np.uint8)
-    each = np.ndarray((len(view) - width + 1,), f"V{width}", view.data, 0, (1,))
-    found[: len(at) * width].view(f"V{width}")[:] = each[at]
-    return found
+    """The `width` bytes at each place side by side."""
+    each = np.ndarray((len(view) - width + 1,), f"V{width}", view, 0, (1,))
+    return each[at].view(np.uint8)

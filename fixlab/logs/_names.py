@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from fixlab.logs._words import Bools, Bytes, Ints, Words, first_bytes, word_at
+from fixlab.logs._words import Bools, Bytes, Ints, Words, first_bytes
 
 Codes = npt.NDArray[np.int32]
 
@@ -65,6 +65,8 @@ class Names:
             return np.empty(0, np.int32)
         keys, slot = _keys(words, at, length)
         found, same = self._looked_up(keys, slot)
+        if same.all():
+            return found
         empty = length <= 0
         found[empty] = 0
         missed = np.flatnonzero(~(same | empty))
@@ -82,13 +84,13 @@ class Names:
 
     def _looked_up(self, keys: list[Words], slot: Ints) -> tuple[Codes, Bools]:
         """The codes in the slots, and whether they are those of the texts."""
-        found = self._slot_code[slot]
+        found = self._slot_code.take(slot)
         same = found > 0
         for place, key in enumerate(keys):
-            same &= self._slot_words[place][slot] == key
+            same &= self._slot_words[place].take(slot) == key
         for place in range(len(keys), _WORDS):
             if self._longest > 8 * place:
-                same &= self._slot_words[place][slot] == 0
+                same &= self._slot_words[place].take(slot) == 0
         return found, same
 
     def _learn(
@@ -104,8 +106,9 @@ class Names:
         size, slot = int(length[row]), int(slots[row])
         text = data[at[row] : at[row] + size].tobytes()
         code = self.code(text)
-        # A text with NUL at its end has the same words as one without.
-        if self._slot_code[slot] == 0 and code > 0 and size <= 8 * _WORDS and text[-1] != 0:
+        # A text with NUL at its end has the same words as one without; a first word of zero is
+        # that of texts too long to be looked up.
+        if self._slot_code[slot] == 0 and code > 0 and text[-1] != 0 and keys[0][row] != 0:
             self._slot_code[slot] = code
             self._longest = max(self._longest, size)
             for place, key in enumerate(keys):
@@ -115,17 +118,15 @@ class Names:
 
 def _keys(words: Words, at: Ints, length: Ints) -> tuple[list[Words], Ints]:
     """The words of each text, zero behind its end, and the slot that they hash to."""
-    keys = [first_bytes(word_at(words, at), np.clip(length, 1, 8))]
+    keys = [first_bytes(words[at], length)]
     hashed = keys[0] * _MIX[0]
     longest = int(length.max())
     for place in range(1, min((longest + 7) // 8, _WORDS)):
-        rest = length - 8 * place
-        key = first_bytes(word_at(words, at + 8 * place), np.clip(rest, 1, 8))
-        key[rest <= 0] = 0
-        keys.append(key)
-        hashed ^= key * _MIX[place]
+        keys.append(first_bytes(words[at + 8 * place], length - 8 * place))
+        hashed ^= keys[-1] * _MIX[place]
     if longest > 8 * _WORDS:
         # Too long to be looked up together: no slot holds words such as these.
         keys[0] = np.where(length > 8 * _WORDS, _U(0), keys[0])
     hashed *= _MIX[0]
-    return keys, (hashed >> _U(64 - 12)).view(np.int64)
+    hashed >>= _U(64 - 12)
+    return keys, hashed.view(np.int64)

@@ -17,7 +17,6 @@ from fixlab.logs._words import (
     days_of,
     first_bytes,
     fraction_of,
-    word_at,
 )
 from fixlab.times import NANOSECONDS
 
@@ -72,14 +71,14 @@ class Prefixes:
         clock = at + 8 + dashes + 1
         behind = clock + _CLOCK_BYTES
         good = view[clock - 1] == stamp.day_mark[0]
-        date = word_at(words, at)
+        date = words[at]
         if dashes:
-            day = word_at(words, at + 8)
+            day = words[at + 8]
             good &= (view[at + 4] == stamp.date_mark[0]) & (view[at + 7] == stamp.date_mark[0])
             month = (date >> _U(40)) & _U(0xFFFF)
             date = (date & _U(0xFFFFFFFF)) | month << _U(32) | (day & _U(0xFFFF)) << _U(48)
         days, is_day = days_of(date)
-        seconds, is_clock = clock_of(word_at(words, clock))
+        seconds, is_clock = clock_of(words[clock])
         good &= is_day & is_clock
         time = (days * 86_400 + seconds) * NANOSECONDS - zone_ns(stamp.zone)
         if stamp.digits:
@@ -98,7 +97,7 @@ class Prefixes:
         if stamp.zone:
             length = len(stamp.zone)
             wanted = int.from_bytes(stamp.zone, "little")
-            found = first_bytes(word_at(words, at), np.full(len(at), length))
+            found = first_bytes(words[at], np.full(len(at), length))
             same: Bools = found == wanted
             return same
         good: Bools = (following != 0x5A) & (following != 0x2B) & (following != 0x2D)

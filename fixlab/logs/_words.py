@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from fixlab.times import NANOSECONDS, parse_utc
 
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
+Halves = npt.NDArray[np.uint32]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
@@ -26,57 +27,91 @@ _NO_DIGIT = _U(0x7676767676767676)  # added to what is above 9, it sets the high
 _PAIRS = _U(0x00FF00FF00FF00FF)
 _FOURS = _U(0x0000FFFF0000FFFF)
 _HALF = _U(0xFFFFFFFF)
-_COLONS = _U(0xFF << 16 | 0xFF << 40)
-_COLONS_AT = _U(0x3A << 16 | 0x3A << 40)
+# By length: what keeps the first bytes of a word, and what shifts them to its end.
+_FIRST = np.array([(1 << 8 * length) - 1 for length in range(9)], np.uint64)
+_TO_END = np.array([64 - 8 * max(length, 1) for length in range(9)], np.uint64)
+_TO_END_4 = np.array([32 - 8 * max(length, 1) for length in range(5)], np.uint32)
+_H = np.uint32
+_CLOCK = _U(0x30303A30303A3030)  # 00:00:00
+_CLOCK_COLONS = _U(0x0000FF0000FF0000)
+_CLOCK_PARTS = _U(0x00FF0000FF0000FF)
+# Added to hours, minutes and seconds, it sets the high bit of what is above 23, 59 and 60.
+_CLOCK_LIMITS = _U(104 | 68 << 24 | 67 << 48)
+_MILLIS = _H(0x3030302E)  # .000
 _DAY_SECONDS = 86_400
 _YEARS = (1678, 2261)  # whole years that nanoseconds in an int64 can express
 _DAYS_MAX = 4096  # distinct ones in a block that are read together
 
 
+class Text(NamedTuple):
+    """A buffer of bytes, with `PADDING` behind what is in it."""
+
+    view: Bytes
+    words: Words
+
+
+def text_of(data: bytearray) -> Text:
+    """The buffer as bytes and as words."""
+    view = np.frombuffer(data, np.uint8)
+    return Text(view, words_of(view))
+
+
 def words_of(data: Bytes) -> Words:
-    """The buffer as whole words; its length must be a multiple of 8."""
-    words: Words = data.view(np.uint64)
-    return words
-
-
-def word_at(words: Words, at: Ints) -> Words:
-    """The 8 bytes at each place, the first one lowest."""
-    index = at >> 3
-    shift = ((at & 7) << 3).view(np.uint64)
-    low = words.take(index)
-    low >>= shift
-    index += 1
-    high = words.take(index)
-    high <<= _U(1)
-    high <<= shift ^ _U(63)
-    low |= high
-    return low
+    """The 8 bytes at each place of a buffer, the first one lowest."""
+    return np.ndarray((len(data) - 7,), np.uint64, data, 0, (1,))
 
 
 def first_bytes(word: Words, length: Ints) -> Words:
-    """Words with all but the first `length` bytes (1 to 8) zero."""
-    shift = ((8 - length) << 3).view(np.uint64)
-    masked: Words = (word << shift) >> shift
-    return masked
+    """Words with all but the first `length` bytes (0 to 8) zero."""
+    mask = _FIRST.take(length, mode="clip")
+    mask &= word
+    return mask
 
 
-def digits_of(word: Words, length: Ints | np.int64) -> tuple[Words, Bools]:
+def digits_of(word: Words, length: Ints | int) -> tuple[Words, Bools]:
     """The number that the first `length` bytes (1 to 8) write, and whether they do."""
-    x = (word ^ _ZEROS) << ((8 - length) << 3).view(np.uint64)
-    good = ((x | (x + _NO_DIGIT)) & _HIGH) == 0
-    x = (x * _U(10) + (x >> _U(8))) & _PAIRS
-    x = (x * _U(100) + (x >> _U(16))) & _FOURS
-    x = (x * _U(10_000) + (x >> _U(32))) & _HALF
-    return x, good
+    x = word ^ _ZEROS
+    x <<= _TO_END.take(length, mode="clip")
+    bad = x + _NO_DIGIT
+    bad |= x
+    bad &= _HIGH
+    for factor, shift, mask in ((10, 8, _PAIRS), (100, 16, _FOURS), (10_000, 32, _HALF)):
+        more = x >> _U(shift)
+        x *= _U(factor)
+        x += more
+        x &= mask
+    return x, bad == 0
+
+
+def few_digits_of(half: Halves, length: Ints | int) -> tuple[Halves, Bools]:
+    """The same for the first 1 to 4 bytes of half a word."""
+    x = half ^ _H(0x30303030)
+    x <<= _TO_END_4.take(length, mode="clip")
+    return _few(x)
+
+
+def _few(x: Halves) -> tuple[Halves, Bools]:
+    bad = x + _H(0x76767676)
+    bad |= x
+    bad &= _H(0x80808080)
+    for factor, shift, mask in ((10, 8, 0x00FF00FF), (100, 16, 0xFFFF)):
+        more = x >> _H(shift)
+        x *= _H(factor)
+        x += more
+        x &= _H(mask)
+    return x, bad == 0
 
 
 def numbers_at(data: Bytes, words: Words, at: Ints, length: Ints) -> Ints:
     """Unsigned numbers in decimal; `MISSING` for what is none, clipped beyond int64."""
-    short = np.clip(length, 1, 8)
-    value, good = digits_of(word_at(words, at), short)
-    found = np.where(good, value.view(np.int64), MISSING)
-    for i in np.flatnonzero((length > 8) | (length < 1)):
-        found[i] = number(data[at[i] : at[i] + length[i]].tobytes())
+    value, good = digits_of(words[at], length)
+    found: Ints = value.view(np.int64)
+    if not good.all():
+        found[~good] = MISSING
+    odd = (length - 1).view(np.uint64) > 7
+    if odd.any():
+        for i in np.flatnonzero(odd):
+            found[i] = number(data[at[i] : at[i] + length[i]].tobytes())
     return found
 
 
@@ -100,42 +135,50 @@ def times_at(data: Bytes, words: Words, at: Ints, length: Ints) -> Ints:
     """UTCTimestamps in ns; `MISSING` for what is none."""
     if len(at) == 0:
         return np.empty(0, np.int64)
-    days, good = days_of(word_at(words, at))
-    found, clock_good = clock_of(word_at(words, at + 9))
-    good &= clock_good & (data[at + 8] == 0x2D)
-    found += days * _DAY_SECONDS
+    days, good = days_of(words[at])
+    found, clock_good = clock_of(words[at + 9])
+    good &= clock_good
+    good &= data.take(at + 8) == 0x2D
+    days *= _DAY_SECONDS
+    found += days
     found *= NANOSECONDS
     if (length == length[0]).all():
-        fraction, sure = _fraction(data, words, at + 17, int(length[0]) - 18)
+        fraction, sure = _fraction(words, at + 17, int(length[0]) - 18)
         found += fraction
         good &= sure
     else:
         sure = np.zeros(len(at), np.bool_)
         for one in np.unique(length[(length >= 17) & (length <= 27)]):
             rows = np.flatnonzero(length == one)
-            fraction, sure[rows] = _fraction(data, words, at[rows] + 17, int(one) - 18)
+            fraction, sure[rows] = _fraction(words, at[rows] + 17, int(one) - 18)
             found[rows] += fraction
         good &= sure
-    for i in np.flatnonzero(~good):
-        found[i] = time(data[at[i] : at[i] + length[i]].tobytes())
+    if not good.all():
+        for i in np.flatnonzero(~good):
+            found[i] = time(data[at[i] : at[i] + length[i]].tobytes())
     return found
 
 
 def clock_of(word: Words) -> tuple[Ints, Bools]:
     """Seconds since midnight of HH:MM:SS, and whether that is a time; second 60 is one."""
-    hours, a = _two(word, 0)
-    minutes, b = _two(word, 24)
-    seconds, c = _two(word, 48)
-    good = a & b & c & ((word & _COLONS) == _COLONS_AT)
-    good &= (hours < 24) & (minutes < 60) & (seconds <= 60)
-    return hours * 3600 + minutes * 60 + seconds, good
-
-
-def _two(word: Words, shift: int) -> tuple[Ints, Bools]:
-    tens = ((word >> _U(shift)) & _U(0xFF)) ^ _U(0x30)
-    ones = ((word >> _U(shift + 8)) & _U(0xFF)) ^ _U(0x30)
-    value = (tens * _U(10) + ones).view(np.int64)
-    return value, (tens <= 9) & (ones <= 9)
+    x = word ^ _CLOCK
+    bad = x + _NO_DIGIT
+    bad |= x
+    colons = x & _CLOCK_COLONS
+    ones = x >> _U(8)
+    x *= _U(10)
+    x += ones
+    x &= _CLOCK_PARTS
+    bad |= x + _CLOCK_LIMITS
+    bad &= _HIGH
+    bad |= colons
+    seconds = x >> _U(48)
+    for shift, factor in ((24, 60), (0, 3600)):
+        part = x >> _U(shift)
+        part &= _U(0xFF)
+        part *= _U(factor)
+        seconds += part
+    return seconds.view(np.int64), bad == 0
 
 
 def days_of(word: Words) -> tuple[Ints, Bools]:
@@ -164,21 +207,31 @@ def _day(word: Any) -> tuple[int, bool]:
         return 0, False
 
 
-def _fraction(data: Bytes, words: Words, dot: Ints, digits: int) -> tuple[Any, Any]:
+def _fraction(words: Words, dot: Ints, digits: int) -> tuple[Any, Any]:
     """Nanoseconds that a dot and `digits` digits write, and whether they are that."""
     if digits == -1:
         return 0, True
     if not 1 <= digits <= 9:
         return 0, False
+    word = words[dot]
+    if digits == 3:
+        half = word.view(np.uint32)[::2] ^ _MILLIS
+        is_dot = (half & _H(0xFF)) == 0
+        few, good = _few(half)
+        good &= is_dot
+        return few.astype(np.int64) * 1_000_000, good
     value, good = fraction_of(words, dot + 1, digits)
-    return value, good & (data[dot] == 0x2E)
+    return value, good & ((word & _U(0xFF)) == 0x2E)
 
 
 def fraction_of(words: Words, at: Ints, digits: int) -> tuple[Ints, Bools]:
     """Nanoseconds that 1 to 9 digits write, and whether they are digits."""
-    value, good = digits_of(word_at(words, at), np.int64(min(digits, 8)))
+    value, good = digits_of(words[at], min(digits, 8))
     if digits == 9:
-        ninth = (word_at(words, at + 8) & _U(0xFF)) ^ _U(0x30)
+        ninth = (words[at + 8] & _U(0xFF)) ^ _U(0x30)
         good &= ninth <= 9
-        value = value * _U(10) + ninth
-    return value.view(np.int64) * 10 ** (9 - digits), good
+        value *= _U(10)
+        value += ninth
+    found = value.view(np.int64)
+    found *= 10 ** (9 - digits)
+    return found, good

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from fixlab.errors import FixLabError
-from fixlab.logs import _blocks, _records, _scan
+from fixlab.logs import _records, _scan
 from fixlab.wire.message import encode
 from tests.logs.compare import differences, log_of
 from tests.logs.made import DELIMITERS, Maker
@@ -22,10 +22,8 @@ LINES = 100
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that these logs reach, so that what happens there is compared as well."""
-    for module in (_records, _scan, _blocks):
-        monkeypatch.setattr(module, "RECORD_MAX", 2_000)
-    for module in (_records, _scan):
-        monkeypatch.setattr(module, "QUOTED_MAX", 400)
+    monkeypatch.setattr(_records, "RECORD_MAX", 2_000)
+    monkeypatch.setattr(_records, "QUOTED_MAX", 400)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
