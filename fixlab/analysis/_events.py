@@ -7,8 +7,10 @@ what the log shows. What cannot be known is None, or a cause that says so, never
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple
+from functools import cached_property
+from typing import NamedTuple, Protocol
 
 
 class Kind(StrEnum):
@@ -159,13 +161,38 @@ class Direction(NamedTuple):
     one_sided: bool  # the log has no message the other way
 
 
-class Reconstruction(NamedTuple):
-    """The events of a frame, in the order of their rows, and its directions."""
+class Told(Protocol):
+    """Events that are kept in another form until someone asks for them."""
 
-    events: list[Event]
-    directions: list[Direction]
-    rows: int  # of the frame
+    def events(self, kinds: Iterable[Kind]) -> list[Event]:
+        """Those of these kinds, in the order of their rows."""
+
+
+class Reconstruction:
+    """The events of a frame, in the order of their rows, and its directions.
+
+    - `odd`: the events that were made one by one.
+    - `usual`: those of recoveries that went as usual, which were found all at once.
+    """
+
+    def __init__(
+        self, odd: list[Event], directions: list[Direction], rows: int, usual: Told | None
+    ) -> None:
+        self.odd, self.directions, self.usual = odd, directions, usual
+        self.rows = rows  # of the frame
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """All of them."""
+        return self._merged(self.odd, tuple(Kind))
 
     def of(self, *kinds: Kind) -> list[Event]:
         """The events of these kinds, in order."""
-        return [event for event in self.events if event.kind in kinds]
+        if "events" in self.__dict__:
+            return [event for event in self.events if event.kind in kinds]
+        return self._merged([event for event in self.odd if event.kind in kinds], kinds)
+
+    def _merged(self, odd: list[Event], kinds: tuple[Kind, ...]) -> list[Event]:
+        usual = [] if self.usual is None else self.usual.events(kinds)
+        # What is made one by one about a row that a recovery has comes later: an end.
+        return sorted(usual + odd, key=lambda event: event.row) if usual else odd

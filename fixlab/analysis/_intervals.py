@@ -9,10 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from fixlab.analysis._events import Kind, Reconstruction
-from fixlab.analysis._ledger import milliseconds
 from fixlab.analysis._reconstruct import reconstruct
 from fixlab.analysis._recorded import frame_of, messages_of
-from fixlab.analysis._rows import taken
+from fixlab.analysis._rows import milliseconds, taken
 from fixlab.frames import INTERVALS, MISSING, build, categorical, codes, nanoseconds, numbers
 
 Ints = npt.NDArray[np.int64]

@@ -13,7 +13,7 @@ import pandas as pd
 from fixlab.analysis._events import Event, Kind
 from fixlab.analysis._reconstruct import reconstruct
 from fixlab.analysis._recorded import frame_of
-from fixlab.analysis._rows import Places, taken
+from fixlab.analysis._rows import Places, milliseconds, taken
 from fixlab.frames import HOW_ENDED, LEDGER, MISSING, build, categorical, nanoseconds, numbers
 
 # Numbers with one fate that become a row each; beyond it they are one row.
@@ -214,14 +214,6 @@ def _table(frame: pd.DataFrame, pieces: list[Piece]) -> pd.DataFrame:
             "duration_ms": milliseconds(noticed, over),
         },
     )
-
-
-def milliseconds(begin: Any, end: Any) -> Any:
-    """From one time to the other; NaN when one of them is missing."""
-    length = np.full(len(begin), np.nan)
-    known = (begin != MISSING) & (end != MISSING)
-    length[known] = (end[known] - begin[known]) / 1e6
-    return length
 
 
 def _alone(pieces: list[Piece]) -> list[bool]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from fixlab.analysis._events import Event, Kind
 from fixlab.analysis._reconstruct import reconstruct
-from fixlab.frames import GAPS, MISSING, build, nanoseconds, numbers
+from fixlab.analysis._recovery_events import Ends, Usual
+from fixlab.analysis._rows import milliseconds, taken
+from fixlab.frames import GAPS, HOW_CLOSED, build, categorical, nanoseconds, numbers, renamed
+
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(slots=True)
@@ -35,7 +40,7 @@ def gaps_of_log(frame: pd.DataFrame, expected_start: Mapping[str, int] | None) -
     """`gaps` of a `messages` frame."""
     made = reconstruct(frame, expected_start=expected_start)
     found: dict[tuple[str, str, int], _Gap] = {}
-    for event in made.events:
+    for event in made.odd:
         if event.gap is None:
             continue
         key = (event.session, event.receiver, event.gap)
@@ -47,7 +52,8 @@ def gaps_of_log(frame: pd.DataFrame, expected_start: Mapping[str, int] | None) -
             assert event.end is not None
             gap = found[key] = _Gap(event, event.begin, event.end)
         _take(gap, event)
-    return _table(frame, found)
+    assert made.usual is None or isinstance(made.usual, Usual)
+    return _table(frame, _columns(list(found.values()), made.usual))
 
 
 def _take(gap: _Gap, event: Event) -> None:
@@ -80,52 +86,112 @@ def _how(gap: _Gap) -> str:
     return "late" if gap.late else "lost"
 
 
-def _table(frame: pd.DataFrame, found: dict[tuple[str, str, int], _Gap]) -> pd.DataFrame:
-    all_gaps = list(found.values())
-    opened = [gap.opened for gap in all_gaps]
+class _Columns(NamedTuple):
+    """What is known of each gap; rows are -1 where there is none."""
+
+    ends: Ints  # code of the direction
+    names: list[str]  # Session.id by code
+    gap: Ints
+    opened: Ints
+    begin: Ints
+    end: Ints
+    requests: Ints
+    requested: Ints
+    closed: Ints
+    resent: Ints
+    filled: Ints
+    held: Ints
+    how: Ints
+
+
+def _columns(gaps: list[_Gap], usual: Usual | None) -> _Columns:
+    """The gaps of both kinds, in the order in which they opened."""
+    names: dict[str, int] = {}
+    parts = [_of_odd(gaps, names)]
+    if usual is not None:
+        parts.append(_of_usual(usual, names))
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    order = np.argsort(columns[2], kind="stable")
+    ends, *rest = (column[order] for column in columns)
+    return _Columns(ends, list(names), *rest)
+
+
+def _of_odd(gaps: list[_Gap], names: dict[str, int]) -> list[Ints]:
+    def of(values: Iterable[int | None]) -> Ints:
+        return np.array(list(values), np.int64)
+
+    return [
+        of(names.setdefault(_session(gap.opened), len(names)) for gap in gaps),
+        of(gap.opened.gap for gap in gaps),
+        of(gap.opened.row for gap in gaps),
+        of(gap.begin for gap in gaps),
+        of(gap.end for gap in gaps),
+        of(gap.requests for gap in gaps),
+        of(gap.requested for gap in gaps),
+        of(gap.closed for gap in gaps),
+        of(gap.resent for gap in gaps),
+        of(gap.filled for gap in gaps),
+        of(gap.held for gap in gaps),
+        of(HOW_CLOSED.index(gap.how) for gap in gaps),
+    ]
+
+
+def _of_usual(usual: Usual, names: dict[str, int]) -> list[Ints]:
+    found = usual.found
+    codes = np.zeros(max(usual.ends, default=-1) + 1, np.int64)
+    for stream, end in usual.ends.items():
+        codes[stream] = names.setdefault(_session(end), len(names))
+    how = np.where(
+        usual.filled == 0,
+        HOW_CLOSED.index("resent"),
+        np.where(usual.resent == 0, HOW_CLOSED.index("gap_filled"), HOW_CLOSED.index("mixed")),
+    )
+    return [
+        codes[found.stream],
+        usual.account.gap,
+        usual.opened_row,
+        found.begin,
+        found.end,
+        (found.request >= 0).astype(np.int64),
+        usual.request_row,
+        usual.closed_row,
+        usual.resent,
+        usual.filled,
+        usual.held,
+        how,
+    ]
+
+
+def _table(frame: pd.DataFrame, found: _Columns) -> pd.DataFrame:
     time = nanoseconds(frame, "time")
-    row = _array([event.row for event in opened])
-    noticed = time[row]
-    closed = _at(time, [gap.closed for gap in all_gaps])
-    known = (noticed != MISSING) & (closed != MISSING)
-    duration = np.full(len(row), np.nan)
-    duration[known] = (closed[known] - noticed[known]) / 1e6
-    begin, end = _array([gap.begin for gap in all_gaps]), _array([gap.end for gap in all_gaps])
+    noticed, closed = time[found.opened], taken(time, found.closed)
+    types = [str(name) for name in frame["msg_type"].cat.categories]
     return build(
         GAPS,
         {
-            "session": [_session(event) for event in opened],
-            "gap": _array([ordinal for _, _, ordinal in found]),
-            "begin_seq_no": begin,
-            "end_seq_no": end,
-            "count": end - begin + 1,
+            "session": renamed(found.ends, found.names),
+            "gap": found.gap,
+            "begin_seq_no": found.begin,
+            "end_seq_no": found.end,
+            "count": found.end - found.begin + 1,
             "noticed": noticed,
-            "noticed_by": numbers(frame[["msg_seq_num"]].iloc[row], "msg_seq_num"),
-            "noticed_msg_type": frame["msg_type"].iloc[row].astype("str").tolist(),
-            "requests": _array([gap.requests for gap in all_gaps]),
-            "requested": _at(time, [gap.requested for gap in all_gaps]),
+            "noticed_by": numbers(frame[["msg_seq_num"]].iloc[found.opened], "msg_seq_num"),
+            "noticed_msg_type": renamed(
+                np.asarray(frame["msg_type"].array.codes)[found.opened], [*types, ""]
+            ),
+            "requests": found.requests,
+            "requested": taken(time, found.requested),
             "closed": closed,
-            "how": [gap.how for gap in all_gaps],
-            "resent": _array([gap.resent for gap in all_gaps]),
-            "filled": _array([gap.filled for gap in all_gaps]),
-            "held": _array([gap.held for gap in all_gaps]),
-            "duration_ms": duration,
+            "how": categorical(found.how, HOW_CLOSED),
+            "resent": found.resent,
+            "filled": found.filled,
+            "held": found.held,
+            "duration_ms": milliseconds(noticed, closed),
         },
     )
 
 
-def _session(event: Event) -> str:
+def _session(ends: Event | Ends) -> str:
     """Session.id of the side that missed the numbers."""
-    version = event.session.split(":", 1)[0]
-    return f"{version}:{event.receiver}->{event.sender}"
-
-
-def _array(values: list[int]) -> Any:
-    return np.array(values, np.int64)
-
-
-def _at(time: Any, rows: list[int]) -> Any:
-    where = _array(rows)
-    result = np.full(len(where), MISSING)
-    result[where >= 0] = time[where[where >= 0]]
-    return result
+    version = ends.session.split(":", 1)[0]
+    return f"{version}:{ends.receiver}->{ends.sender}"

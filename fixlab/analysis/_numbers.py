@@ -10,7 +10,7 @@ from fixlab.analysis._events import Event, Kind
 from fixlab.analysis._holes import Hole, Holes, Ranges
 
 # Answered requests of a connection that a late answer may still belong to.
-_ANSWERED_MAX = 64
+ANSWERED_MAX = 64
 # EndSeqNo(16) that means no end, in old versions (RRQ-02).
 INFINITY = 999_999
 
@@ -19,7 +19,7 @@ INFINITY = 999_999
 class Request:
     """A ResendRequest that is not answered to its end."""
 
-    ordinal: int
+    row: int  # of the message that asks; until all are known, it stands for the ordinal
     begin: int
     end: int
     open_end: bool
@@ -49,7 +49,6 @@ class Numbers:
     view: str
     emit: Callable[[Event], None]
     new_gap: Callable[[str, str], int]  # ordinals
-    new_request: Callable[[], int]
     # The row of a number in a run, of which the first and last rows are given.
     place: Callable[[Numbers, int, int, int], int]
     next: int | None = None  # one past the highest number seen in this epoch
@@ -61,7 +60,7 @@ class Numbers:
     gap_begin: int = 0
     gap_end: int = 0
     requests: list[Request] = field(default_factory=list)
-    done: deque[Request] = field(default_factory=lambda: deque(maxlen=_ANSWERED_MAX))
+    done: deque[Request] = field(default_factory=lambda: deque(maxlen=ANSWERED_MAX))
     doubts: dict[int, Doubt] = field(default_factory=dict)
     doubt: Doubt | None = None  # whose next message is still to come
     asked: list[tuple[int, int]] = field(default_factory=list)  # in this connection
@@ -289,7 +288,7 @@ class Numbers:
     def reset_to(self, new: int | None, row: int) -> None:
         """SequenceReset without GapFillFlag(123)=Y (SQR-07 to 11)."""
         before = self.expected
-        request = self.requests[0].ordinal if self.requests else None
+        request = self.requests[0].row if self.requests else None
         if new is None:
             self.say(Kind.RESET, row, request=request, cause="missing")
             return
@@ -404,9 +403,8 @@ class Numbers:
         last = None if self.next is None else self.next - 1
         open_end = not end or (end == INFINITY and (last is None or end > last))
         if begin is None or begin < 1 or (not open_end and end is not None and end < begin):
-            ordinal = self.new_request()
             self.say(
-                Kind.ASKED, row, by=self.receiver, begin=begin, end=end, request=ordinal,
+                Kind.ASKED, row, by=self.receiver, begin=begin, end=end, request=row,
                 cause="invalid",
             )  # fmt: skip
             return
@@ -414,9 +412,8 @@ class Numbers:
         if last is not None and (stop is None or stop > last):
             stop = last
         if last is not None and begin > last:
-            ordinal = self.new_request()
             self.say(
-                Kind.ASKED, row, by=self.receiver, begin=begin, end=None, request=ordinal,
+                Kind.ASKED, row, by=self.receiver, begin=begin, end=None, request=row,
                 cause="not_sent",
             )  # fmt: skip
             return
@@ -436,15 +433,14 @@ class Numbers:
             self.open(begin, top, row, asked=True, by=self.receiver)
             cause = "due" if cause != "unknown" else cause
         count = self.holes.count_in(begin, reach)
-        ordinal = self.new_request()
         self.say(
             Kind.ASKED, row, by=self.receiver, begin=begin, end=stop, count=count,
-            request=ordinal, gap=self.gap, expected=before, cause=cause,
-            of_request=None if covering is None else covering.ordinal,
+            request=row, gap=self.gap, expected=before, cause=cause,
+            of_request=None if covering is None else covering.row,
         )  # fmt: skip
         if self.holes and self.holes.first < begin:
             self.lose(begin, row, self.receiver, "asked_above")
-        self.requests.append(Request(ordinal, begin, reach, open_end, False, begin))
+        self.requests.append(Request(row, begin, reach, open_end, False, begin))
         self.asked.append((begin, reach))
 
     def _why(self, begin: int, reach: int) -> str:
@@ -481,13 +477,12 @@ class Numbers:
         if number < self.next and number >= (self.first or 1):
             if not self.holes.count_in(number, self.next - 1) and self.view != "in":
                 self.open(number, self.next - 1, row, asked=True, by=self.receiver)
-            ordinal = self.new_request()
             self.say(
                 Kind.ASKED, row, by=self.receiver, begin=number, end=self.next - 1,
-                count=self.holes.count_in(number, self.next - 1), request=ordinal,
+                count=self.holes.count_in(number, self.next - 1), request=row,
                 gap=self.gap, cause="next_expected",
             )  # fmt: skip
-            self.requests.append(Request(ordinal, number, self.next - 1, True, True, number))
+            self.requests.append(Request(row, number, self.next - 1, True, True, number))
             self.asked.append((number, self.next - 1))
 
     def _answer(
@@ -496,12 +491,12 @@ class Numbers:
         """Which request begin..end answers, the first when several; they are moved on."""
         if not self.requests and not self.done:
             return None
-        ordinal, at = None, begin
+        found, at = None, begin
         while at <= end:
             request = self._request_of(at, end)
             if request is None:
                 break
-            ordinal = request.ordinal if ordinal is None else ordinal
+            found = request.row if found is None else found
             stop = min(end, request.end)
             request.answered += max(stop - max(at, request.cursor) + 1, 0)
             if messages:
@@ -511,10 +506,10 @@ class Numbers:
                 break
             self._answered(request, self._row(stop, row, last_row) if messages else row)
             at = stop + 1
-        if ordinal is None:
+        if found is None:
             late = (one for one in self.done if one.begin <= begin <= one.end)
-            ordinal = next((one.ordinal for one in late), None)
-        return ordinal
+            found = next((one.row for one in late), None)
+        return found
 
     def _request_of(self, begin: int, end: int) -> Request | None:
         """The open request that begin..end goes on with, or else lies in."""
@@ -532,7 +527,7 @@ class Numbers:
         self.say(
             Kind.ANSWERED, row, begin=request.begin, end=request.end,
             count=request.replayed, live=request.live, answered=request.answered,
-            request=request.ordinal, gap=self.gap,
+            request=request.row, gap=self.gap,
             cause="next_expected" if request.implied else "",
         )  # fmt: skip
 
@@ -547,7 +542,7 @@ class Numbers:
             self.say(
                 Kind.UNANSWERED, row, begin=request.cursor, end=request.end,
                 count=request.replayed, live=request.live, answered=request.answered,
-                request=request.ordinal, gap=self.gap, cause=cause,
+                request=request.row, gap=self.gap, cause=cause,
             )  # fmt: skip
 
     # Connections and epochs ----------------------------------------------------------------

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from fixlab.analysis._connections import Session, Special
-from fixlab.analysis._events import Direction, Event, Reconstruction
-from fixlab.analysis._numbers import Numbers
+from fixlab.analysis._events import Direction, Event, Kind, Reconstruction
+from fixlab.analysis._numbers import ANSWERED_MAX, Numbers, Request
 from fixlab.analysis._recorded import messages_of
+from fixlab.analysis._recoveries import plan_of
+from fixlab.analysis._recovery_events import Account, Ends, Usual
 from fixlab.analysis._streams import (
     PLAIN,
     SPECIAL,
@@ -42,9 +44,8 @@ def reconstruct(
     if recorded is not None:
         found, rows = recorded
         made = _reconstructed(columns_of(found), expected_start or {})
-        return Reconstruction(
-            [_moved(event, rows) for event in made.events], made.directions, len(frame)
-        )
+        moved = [_moved(event, rows) for event in made.events]
+        return Reconstruction(moved, made.directions, len(frame), None)
     return _reconstructed(columns_of(check(frame, MESSAGES)), expected_start or {})
 
 
@@ -57,15 +58,9 @@ def _moved(event: Event, rows: Any) -> Event:
 
 
 def _reconstructed(columns: Columns, expected_start: Mapping[str, int]) -> Reconstruction:
-    items = items_of(columns)
-    machine = _Machine(columns, items, expected_start)
-    events = machine.run(items)
-    events.sort(key=_row)  # stable: what one row causes keeps its order
-    return Reconstruction(events, machine.directions(), len(columns))
-
-
-def _row(event: Event) -> int:
-    return event.row
+    machine = _Machine(columns, items_of(columns), expected_start)
+    machine.run()
+    return machine.told()
 
 
 class _Machine:
@@ -77,15 +72,15 @@ class _Machine:
         self._columns = columns
         self._events: list[Event] = []
         self._gaps: dict[tuple[str, str], int] = {}
-        self._requests = 0
         self._rows = _rows_of(items)
         self._numbers: dict[int, Numbers] = {}
         self._sessions: dict[int, Session] = {}
-        self._sides_of: dict[str, list[tuple[int, Numbers]]] = {}
         self._codes: dict[tuple[str, str], int] = {}
         by_name: dict[str, Session] = {}
+        views = [""] * len(columns.streams)
         for stream, view in _views(columns, items):
             name, sender = columns.streams[stream]
+            views[stream] = view
             if not name:
                 continue
             one = Numbers(
@@ -95,7 +90,6 @@ class _Machine:
                 view=view,
                 emit=self._events.append,
                 new_gap=self._new_gap,
-                new_request=self._new_request,
                 place=self._place,
             )
             session = by_name.get(name)
@@ -103,10 +97,14 @@ class _Machine:
                 session = Session(name, [], self._events.append, self._time_of)
                 by_name[name] = session
             session.sides.append(one)
-            self._sides_of.setdefault(name, []).append((stream, one))
             self._numbers[stream], self._sessions[stream] = one, session
             self._codes[name, sender] = stream
         self._start(expected_start)
+        self._plan = plan_of(items, columns, views)
+        count = len(self._plan.recoveries)
+        self._taken = np.zeros(count, np.bool_)
+        self._special: dict[int, Special] = {}  # by position of the item
+        self._account = Account(*(np.zeros(count, np.int64) for _ in range(3)))
 
     def _start(self, expected_start: Mapping[str, int]) -> None:
         known = {one.sender for one in self._numbers.values()}
@@ -124,46 +122,159 @@ class _Machine:
                 if one.sender == sender:
                     one.next = number
 
-    def run(self, items: Items) -> list[Event]:
-        """The events of all items, not sorted by row yet."""
-        number_of, session_of = self._numbers, self._sessions
-        specials = _specials(self._columns, items)
-        columns = (items.stream, items.kind, items.row, items.last_row, items.first, items.last)
-        quiet: dict[int, bool] = {}
-        for stream, kind, row, last_row, first, last in zip(
-            *(column.tolist() for column in columns), strict=True
-        ):
-            special = next(specials) if kind == SPECIAL else None
-            one = number_of.get(stream)
-            if one is None:
-                continue
-            session = session_of[stream]
-            if kind == PLAIN and first == one.next and quiet.get(stream):
-                one.next = last + 1
-                session.last_row = max(session.last_row, last_row)
-                continue
-            if special is not None:
-                session.special(one, special)
-            elif first < 1:
-                session.last_row = max(session.last_row, last_row)
-                continue
-            elif kind == PLAIN:
-                session.run(one, first, last, row, last_row)
-            else:
-                session.dups(one, first, last, row, last_row)
-            session.last_row = max(session.last_row, last_row)
-            settled = session.quiet
-            for code, side in self._sides_of[session.name]:
-                quiet[code] = settled and side.quiet
-        done: set[str] = set()
-        for session in self._sessions.values():
-            if session.name not in done:
-                done.add(session.name)
-                session.finish()
-        return self._events
+    # Items ---------------------------------------------------------------------------------
 
-    def directions(self) -> list[Direction]:
-        """What is known of each."""
+    def run(self) -> None:
+        """Go through all items."""
+        plan, items = self._plan, self._plan.ordered.items
+        odd = plan.begins[~plan.calm]
+        odd = odd[items.kind[odd] == SPECIAL]
+        rows = items.row[odd]
+        self._special.update(zip(odd.tolist(), _specials(self._columns, rows), strict=True))
+        for begin, end, calm in zip(
+            plan.begins.tolist(), plan.ends.tolist(), plan.calm.tolist(), strict=True
+        ):
+            if calm:
+                self._stretch(begin, end)
+            else:
+                self._item(begin)
+        for session in {one.name: one for one in self._sessions.values()}.values():
+            session.finish()
+
+    def _stretch(self, begin: int, end: int) -> None:
+        """Items of one session which, if all is as guessed, can be taken at once."""
+        found, at = self._plan.recoveries, begin
+        while at < end:
+            if self._as_guessed(at, end):
+                self._take(at, end)
+                return
+            place = int(np.searchsorted(found.start, at))
+            whole = place < len(found) and found.start[place] == at
+            stop = int(found.stop[place]) + 1 if whole else at + 1
+            for position in range(at, stop):
+                self._item(position)
+            at = stop
+
+    def _as_guessed(self, at: int, end: int) -> bool:
+        """Whether nothing is open, and the numbers due are those that the plan has guessed."""
+        ordered = self._plan.ordered
+        session = self._sessions[int(ordered.items.stream[at])]
+        if not session.quiet or session.logouts:
+            return False
+        for one in session.sides:
+            if not one.quiet or one.gap is not None or one.doubts:
+                return False
+        for one in session.sides:
+            stream = self._codes[one.session, one.sender]
+            place = int(ordered.place(stream, at))
+            inside = place < len(ordered.key) and ordered.key[place] < ordered.key_of(
+                stream, end
+            )
+            if inside and ordered.due[place] != one.next:
+                return False
+            if one.first is not None and self._asks_below(one.first, stream, at, end):
+                return False
+        return True
+
+    def _asks_below(self, first: int, stream: int, at: int, end: int) -> bool:
+        """Whether something is asked for that stands before the log."""
+        found = self._plan.recoveries
+        low, high = np.searchsorted(found.start, [at, end])
+        asked = found.asked[low:high] & (found.stream[low:high] == stream)
+        return bool((found.begin[low:high][asked] < first).any())
+
+    def _take(self, at: int, end: int) -> None:
+        """All items of a calm stretch."""
+        plan, ordered = self._plan, self._plan.ordered
+        session = self._sessions[int(ordered.items.stream[at])]
+        session.last_row = max(session.last_row, int(ordered.items.last_row[at:end].max()))
+        low, high = np.searchsorted(plan.recoveries.start, [at, end]).tolist()
+        for one in session.sides:
+            stream = self._codes[one.session, one.sender]
+            last = int(ordered.place(stream, end)) - 1
+            if last >= 0 and ordered.key[last] >= ordered.key_of(stream, at):
+                one.next = int(ordered.high[last]) + 1
+            if low < high:
+                of = np.flatnonzero(plan.recoveries.stream[low:high] == stream) + low
+                self._recovered(one, of)
+
+    def _recovered(self, one: Numbers, of: Any) -> None:
+        """Recoveries of one direction, all of them in one connection."""
+        if not len(of):
+            return
+        key, account, found = (one.session, one.receiver), self._account, self._plan.recoveries
+        before = self._gaps.get(key, 0)
+        self._gaps[key] = before + len(of)
+        self._taken[of] = True
+        account.gap[of] = np.arange(before + 1, before + len(of) + 1)
+        account.epoch[of], account.connection[of] = one.epoch, one.connection
+        asked = of[found.request[of] >= 0][-ANSWERED_MAX:]
+        items = self._plan.ordered.items
+        for row, begin, end in zip(
+            items.row[found.request[asked]].tolist(),
+            found.begin[asked].tolist(),
+            found.reach[asked].tolist(),
+            strict=True,
+        ):
+            one.done.append(Request(row, begin, end, False, False, end + 1))
+
+    def _item(self, at: int) -> None:
+        items = self._plan.ordered.items
+        stream, kind = int(items.stream[at]), int(items.kind[at])
+        first, last = int(items.first[at]), int(items.last[at])
+        row, last_row = int(items.row[at]), int(items.last_row[at])
+        one, session = self._numbers[stream], self._sessions[stream]
+        if kind == SPECIAL:
+            session.special(one, self._special_of(at))
+        elif (
+            first >= 1 and kind == PLAIN and first == one.next and (session.quiet and one.quiet)
+        ):
+            one.next = last + 1
+        elif first >= 1 and kind == PLAIN:
+            session.run(one, first, last, row, last_row)
+        elif first >= 1:
+            session.dups(one, first, last, row, last_row)
+        session.last_row = max(session.last_row, last_row)
+
+    def _special_of(self, at: int) -> Special:
+        if at not in self._special:
+            # A recovery is not as guessed; there may be more.
+            kind = self._plan.ordered.items.kind
+            missing = np.flatnonzero(kind == SPECIAL)
+            missing = missing[~np.isin(missing, list(self._special))]
+            rows = self._plan.ordered.items.row[missing]
+            told = zip(missing.tolist(), _specials(self._columns, rows), strict=True)
+            self._special.update(told)
+        return self._special[at]
+
+    # Results -------------------------------------------------------------------------------
+
+    def told(self) -> Reconstruction:
+        """What is known after the last item."""
+        plan = self._plan
+        found = plan.recoveries.chosen(self._taken)
+        request = found.request[found.request >= 0]
+        rows = plan.ordered.items.row[request]
+        asked = np.array([e.row for e in self._events if e.kind is Kind.ASKED], np.int64)
+        requests = np.sort(np.concatenate([rows, asked]))
+        events = _numbered(self._events, requests)
+        events.sort(key=_row)  # stable: what one row causes keeps its order
+        usual = Usual(
+            self._columns,
+            plan.ordered,
+            found,
+            Account(*(values[self._taken] for values in self._account)),
+            {
+                stream: Ends(one.session, one.sender, one.receiver)
+                for stream, one in self._numbers.items()
+            },
+            requests,
+        )
+        return Reconstruction(
+            events, self._directions(), len(self._columns), usual if len(found) else None
+        )
+
+    def _directions(self) -> list[Direction]:
         return [
             Direction(
                 one.session,
@@ -181,10 +292,6 @@ class _Machine:
         self._gaps[key] = self._gaps.get(key, 0) + 1
         return self._gaps[key]
 
-    def _new_request(self) -> int:
-        self._requests += 1
-        return self._requests - 1
-
     def _place(self, one: Numbers, row: int, last_row: int, number: int) -> int:
         """The row of a number in a run of rows that need not stand together."""
         columns = self._columns
@@ -200,6 +307,24 @@ class _Machine:
     def _time_of(self, row: int) -> int | None:
         time = int(self._columns.time[row])
         return None if time == MISSING else time
+
+
+def _row(event: Event) -> int:
+    return event.row
+
+
+def _numbered(events: list[Event], requests: Any) -> list[Event]:
+    """Requests are known by their rows while the machine runs; then they are counted."""
+    ordinal: dict[int | None, int | None] = {row: i for i, row in enumerate(requests.tolist())}
+    ordinal[None] = None
+    return [
+        event
+        if event.request is None
+        else event._replace(
+            request=ordinal[event.request], of_request=ordinal[event.of_request]
+        )
+        for event in events
+    ]
 
 
 def _receiver(session: str, sender: str) -> str:
@@ -227,9 +352,8 @@ def _views(columns: Columns, items: Items) -> Iterator[tuple[int, str]]:
         yield code, found[code]
 
 
-def _specials(columns: Columns, items: Items) -> Iterator[Special]:
-    """The remarkable rows, in the order of the items."""
-    rows = items.row[items.kind == SPECIAL]
+def _specials(columns: Columns, rows: Any) -> Iterator[Special]:
+    """What these rows say."""
     for at in range(0, len(rows), 1 << 14):
         yield from _some(columns, rows[at : at + (1 << 14)])
 

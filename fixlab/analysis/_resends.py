@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from fixlab.analysis._events import Event, Kind
-from fixlab.analysis._ledger import milliseconds
 from fixlab.analysis._reconstruct import reconstruct
 from fixlab.analysis._recorded import frame_of
-from fixlab.analysis._rows import taken
+from fixlab.analysis._rows import milliseconds, taken
 from fixlab.frames import MISSING, RESENDS, build, nanoseconds, numbers
 
 _ANSWERS = (Kind.REPLAYED, Kind.REPEATED, Kind.FILLED, Kind.LATE)

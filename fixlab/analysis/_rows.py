@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -11,6 +14,9 @@ from fixlab.analysis._recorded import messages_of
 from fixlab.frames import MISSING, numbers
 
 Ints = npt.NDArray[np.int64]
+
+_TOGETHER = 1 << 20  # rows looked at together
+_SPREAD_MAX = 2  # times all rows: runs that together reach over more are looked up by a sort
 
 
 class Places:
@@ -51,9 +57,52 @@ class Places:
         return slice(int(low), int(high))
 
 
+def rows_in_runs(
+    streams: npt.NDArray[Any], stream: Ints, row: Ints, last_row: Ints, offset: Ints
+) -> Ints:
+    """The row of the message `offset` places behind the first one of each run.
+
+    `streams` is the direction of all rows; a run is the messages of one direction in
+    row..last_row.
+    """
+    span = last_row - row + 1
+    if int(span.sum()) > max(_SPREAD_MAX * len(streams), _TOGETHER):
+        return _by_order(streams, stream, row, offset)
+    found = np.empty(len(row), np.int64)
+    parts = np.searchsorted(np.cumsum(span), np.arange(0, int(span.sum()), _TOGETHER), "right")
+    for low, high in pairwise([*dict.fromkeys(parts.tolist()), len(row)]):
+        of, rows = ranges(row[low:high], last_row[low:high] + 1)
+        match = streams[rows] == stream[low:high][of]
+        start = np.searchsorted(of[match], np.arange(high - low))
+        found[low:high] = rows[match][start + offset[low:high]]
+    return found
+
+
+def _by_order(streams: npt.NDArray[Any], stream: Ints, row: Ints, offset: Ints) -> Ints:
+    """The same from one sort of all rows: where runs lie across each other."""
+    order = np.argsort(streams, kind="stable")
+    key = streams[order].astype(np.int64) * len(order) + order
+    return np.asarray(order[np.searchsorted(key, stream * len(order) + row) + offset])
+
+
+def ranges(start: Ints, stop: Ints) -> tuple[Ints, Ints]:
+    """All integers of each start..stop-1, and which range each is of."""
+    count = np.maximum(stop - start, 0)
+    of = np.repeat(np.arange(len(start)), count)
+    return of, np.arange(len(of)) - np.repeat(np.cumsum(count) - count - start, count)
+
+
 def taken(values: Ints, rows: Ints) -> Ints:
     """The values at the rows; `MISSING` where the row is -1."""
     result = np.full(len(rows), MISSING)
     known = rows >= 0
     result[known] = values[rows[known]]
     return result
+
+
+def milliseconds(begin: Any, end: Any) -> Any:
+    """From one time to the other; NaN when one of them is missing."""
+    length = np.full(len(begin), np.nan)
+    known = (begin != MISSING) & (end != MISSING)
+    length[known] = (end[known] - begin[known]) / 1e6
+    return length

@@ -211,7 +211,7 @@ def _cut(items: Items, columns: Columns) -> Items:
     """Runs in two where a Logon, Logout or ResendRequest of the other side falls into them."""
     if not items.cut.any():
         return items
-    session = _sessions(columns.streams)
+    session = session_codes(columns.streams)
     # A run goes with the last cut before its end; all cuts inside it are found in turn.
     of_session = session[items.stream]
     cuts = np.flatnonzero(items.cut)
@@ -230,7 +230,7 @@ def _cut(items: Items, columns: Columns) -> Items:
     return _pieces(items, runs, run, before, after, columns)
 
 
-def _sessions(streams: Sequence[tuple[str, str]]) -> Ints:
+def session_codes(streams: Sequence[tuple[str, str]]) -> Ints:
     names = {name: code for code, name in enumerate(dict.fromkeys(s for s, _ in streams))}
     return np.array([names[session] for session, _ in streams], np.int64)
 

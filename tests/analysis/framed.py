@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from fixlab.frames import MESSAGES, MISSING, build
 from fixlab.logs.read import read_log
 from fixlab.times import format_utc
 from fixlab.wire.message import encode
 
 T0 = 1_767_603_600_000_000_000  # 2026-01-05 09:00:00 UTC
 MS = 1_000_000
+Row = dict[str, Any]
 ENDS = {"A": ("US", "THEM"), "B": ("THEM", "US")}
 
 
@@ -47,3 +51,25 @@ def log_of(text: str, *, ours: str = "US", step_ms: int = 10) -> pd.DataFrame:
         path = Path(folder, "messages.log")
         path.write_bytes(b"".join(lines))
         return read_log(path, ours=ours).frame
+
+
+def frame_of(rows: list[Row]) -> pd.DataFrame:
+    """A `messages` frame of rows that name only what they have."""
+    values: dict[str, Any] = {}
+    for column in MESSAGES.columns:
+        if column.dtype == "category":
+            default: Any = ""
+        elif column.dtype == "bool":
+            default = column.name == "valid"
+        elif column.dtype.startswith(("Int", "datetime")):
+            default = MISSING
+        else:
+            default = 0
+        cells = [row.get(column.name, default) for row in rows]
+        if column.dtype == "category":
+            values[column.name] = cells
+        else:
+            values[column.name] = np.array(
+                cells, np.bool_ if column.dtype == "bool" else np.int64
+            )
+    return build(MESSAGES, values)

@@ -23,39 +23,15 @@ from fixlab.frames import (
     MESSAGES,
     MISSING,
     RESENDS,
-    build,
     check,
     empty,
 )
-from tests.analysis.framed import T0, log_of
+from tests.analysis.framed import T0, Row, frame_of, log_of
 
-Row = dict[str, Any]
 # Shrinking such logs takes minutes; a failing one is short enough to read.
 SETTINGS = settings(
     deadline=None, max_examples=80, phases=[Phase.explicit, Phase.reuse, Phase.generate]
 )
-
-
-def frame_of(rows: list[Row]) -> pd.DataFrame:
-    """A `messages` frame of rows that name only what they have."""
-    values: dict[str, Any] = {}
-    for column in MESSAGES.columns:
-        if column.dtype == "category":
-            default: Any = ""
-        elif column.dtype == "bool":
-            default = column.name == "valid"
-        elif column.dtype.startswith(("Int", "datetime")):
-            default = MISSING
-        else:
-            default = 0
-        cells = [row.get(column.name, default) for row in rows]
-        if column.dtype == "category":
-            values[column.name] = cells
-        else:
-            values[column.name] = np.array(
-                cells, np.bool_ if column.dtype == "bool" else np.int64
-            )
-    return build(MESSAGES, values)
 
 
 @st.composite
