@@ -57,3 +57,13 @@ def taken(values: Ints, rows: Ints) -> Ints:
     known = rows >= 0
     result[known] = values[rows[known]]
     return result
+
+
+def grouped(key: Ints, chosen: npt.NDArray[np.bool_]) -> dict[int, Ints]:
+    """The chosen rows by their key, ascending; from one sort of all of them."""
+    rows = np.flatnonzero(chosen)
+    order = rows[np.argsort(key[rows], kind="stable")]
+    if not len(order):
+        return {}
+    parts = np.split(order, np.flatnonzero(np.diff(key[order])) + 1)
+    return {int(key[part[0]]): part for part in parts}
