@@ -27,15 +27,56 @@ class Line(NamedTuple):
 
 
 def is_initiator(lines: Sequence[Line]) -> bool:
-    """Whether this side begins connections: it sent the first Logon of a pair."""
+    """Whether this side begins connections."""
+    begins = _begins(lines)
+    if begins is not None:
+        return begins
     first = next((one for one in lines if _is_logon(one.act)), None)
     if first is None:
         return True  # nobody can tell, and nothing depends on it
-    return first.out != begins_with_answer(lines)
+    return first.out != _is_left_alone(lines)
 
 
 def begins_with_answer(lines: Sequence[Line]) -> bool:
     """Whether the log begins with the second Logon of a pair: the other side just goes on."""
+    if not _is_logon(lines[0].act):
+        return False
+    begins = _begins(lines)
+    return _is_left_alone(lines) if begins is None else lines[0].out != begins
+
+
+def _begins(lines: Sequence[Line]) -> bool | None:
+    """Whether this side begins connections, by which of the two explains the log better."""
+    if len({one.out for one in lines if _is_logon(one.act)}) < 2:
+        return None
+    against = [_against(lines, out=out) for out in (True, False)]
+    return None if against[0] == against[1] else against[0] < against[1]
+
+
+def _against(lines: Sequence[Line], *, out: bool) -> int:
+    """How many messages do not fit, if all connections are begun by the side `out`."""
+    count, opened = 0, None
+    for at, line in enumerate(lines):
+        act = line.act
+        if _is_logon(act):
+            if line.out == out:
+                opened = line
+                continue
+            if opened is None:
+                # The first one answers what the log does not show; a reset anybody may ask for.
+                count += at > 0 and not act.reset
+            else:
+                count += line.time - opened.time > _ANSWER_MAX
+            opened = None
+        elif act.msg_type == LOGOUT:
+            opened = None  # it may refuse the Logon
+        elif opened is not None and not opened.act.reset:
+            count += 1  # LGN-04: nothing comes before the answer
+    return count
+
+
+def _is_left_alone(lines: Sequence[Line]) -> bool:
+    """Whether nobody answers the Logon with which the log begins: it is an answer itself."""
     if not _is_logon(lines[0].act):
         return False
     spoke = False

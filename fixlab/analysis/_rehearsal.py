@@ -8,6 +8,7 @@ the departure has been noted.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -47,6 +48,7 @@ _BATCHES_MAX = 1_000_000  # of one replay
 _TURNS_MAX = 6  # messages back and forth until two sessions are up
 _AHEAD_MAX = 1_000_000  # numbers of one gap
 _HOLE_MAX = 10_000  # rows in which a number that had to wait leaves after all
+_EARLY_MAX = 1_000  # numbers that came early and are remembered
 _LOOK_AHEAD = 50  # rows in which a Logon is answered
 _LEFT = (_K.SENT, _K.RESENT, _K.FILL_SENT)
 
@@ -107,8 +109,9 @@ class Rehearsal:
         tolerance: int,
         *,
         keeps_log: bool = True,  # what came is what the log shows, for it is this side's own
+        given: bool = True,  # the settings are known, not read off the log
     ) -> None:
-        self._keeps_log = keeps_log
+        self._keeps_log, self._given = keeps_log, given
         self.config, self._lines, self._tolerance = config, lines, tolerance
         self.role = Role.INITIATOR if is_initiator(lines) else Role.ACCEPTOR
         next_in, self._out_next = first_numbers(lines)
@@ -128,6 +131,8 @@ class Rehearsal:
         self._answers = begins_with_answer(lines)
         self._deduced = lines[0].act.msg_type != LOGON or self._answers
         self._hides_beats = hides_beats(lines, config.heartbeat_seconds)
+        # What came while numbers were missing, and may have been dropped.
+        self._early: deque[int] = deque(maxlen=_EARLY_MAX)
         self._open_from: int | None = None  # BeginSeqNo(7) of the last open ResendRequest
         self._spoke = lines[0].time  # when the engine last sent something
         if self._deduced:
@@ -176,6 +181,8 @@ class Rehearsal:
         if line.out != (self.role is Role.INITIATOR):
             return False
         if act.reset and self.session.state in (_S.ACTIVE, _S.RESET_SENT):
+            if line.out and (self.session._recovery.open or self.session._recovery.held):
+                return True  # LGN-19: none begins in session while numbers are missing
             # In session, unless the connection had been dead by then for all that shows.
             limit = self.session.deadline
             return limit is not None and limit + self._tolerance <= line.time
@@ -354,8 +361,11 @@ class Rehearsal:
             self._open_from = act.begin
         if act.number is not None and act.is_new:
             self._high_in = max(self._high_in, act.number)
+            if self.session.gap is not None:
+                self._early.append(act.number)
         if act.reset:
             self._high_in = self.session.next_in - 1
+            self._early.clear()
         self._align()
 
     def _queued(self, at: int) -> None:
@@ -367,14 +377,25 @@ class Rehearsal:
         self._align()
 
     def _begins_anew(self, at: int) -> bool:
-        """SCH-02, SCH-06: both Logons of a connection bear 1 without 141=Y: it was agreed."""
+        """SCH-02, SCH-06: both sides begin with 1 again without 141=Y: it was agreed.
+
+        Both Logons bear 1; or numbers were used up before anybody was connected, and both
+        sides ask for all of them.
+        """
         act, out = self._line.act, self._line.out
-        if act.number != 1 or act.reset:
+        if act.reset:
             return False
+        answer, from_one = None, set[bool]()
         for line in self._lines[at + 1 : at + 1 + _LOOK_AHEAD]:
             if line.act.msg_type == LOGON:
-                return line.out != out and line.act.number == 1
-        return False
+                if answer is not None or line.out == out:
+                    break
+                answer = line.act
+                if (act.number, answer.number) == (1, 1):
+                    return not answer.reset
+            elif line.act.msg_type == RESEND_REQUEST and line.act.begin == 1:
+                from_one.add(line.out)
+        return answer is not None and not answer.reset and len(from_one) == 2
 
     def _revive(self) -> bool:
         """Traffic on a connection that was to be over: whether the engine went on."""
@@ -538,9 +559,14 @@ class Rehearsal:
         limit = self.session._request_deadline()
         recovery = self.session._recovery
         waited = self._now - recovery.progress >= self._tolerance
-        if limit is not None and act.begin == self.session.next_in and waited:
+        patient = limit is not None or not self._given
+        if patient and act.begin == self.session.next_in and waited:
             # RRQ-06: nothing came, so it asks again; how patient it is, is its own affair.
             recovery.progress = self._now
+            return
+        if not self._given and act.begin in self._early:
+            # SEQ-07: what came early it need not have kept.
+            self._join(act.begin)
             return
         if not self._keeps_log and self.session.gap is None and act.begin:
             # In somebody else's log it stands as sent, and was lost on its way.
