@@ -27,15 +27,69 @@ class Line(NamedTuple):
 
 
 def is_initiator(lines: Sequence[Line]) -> bool:
-    """Whether this side begins connections: it sent the first Logon of a pair."""
+    """Whether this side begins connections."""
+    begins = _begins(lines)
+    if begins is not None:
+        return begins
     first = next((one for one in lines if _is_logon(one.act)), None)
     if first is None:
         return True  # nobody can tell, and nothing depends on it
-    return first.out != begins_with_answer(lines)
+    return first.out != _is_left_alone(lines)
 
 
 def begins_with_answer(lines: Sequence[Line]) -> bool:
     """Whether the log begins with the second Logon of a pair: the other side just goes on."""
+    if not _is_logon(lines[0].act):
+        return False
+    if lines[0].act.reset and _is_followed(lines):
+        return False  # LGN-19: it asks for a reset in session
+    begins = _begins(lines)
+    return _is_left_alone(lines) if begins is None else lines[0].out != begins
+
+
+def _is_followed(lines: Sequence[Line]) -> bool:
+    """Whether the other side answers the first Logon, which resets, with one that does so."""
+    answer = next((one for one in lines[1:] if one.act.msg_type == LOGON), None)
+    return (
+        answer is not None
+        and answer.act.reset
+        and answer.out != lines[0].out
+        and answer.time - lines[0].time <= _ANSWER_MAX
+    )
+
+
+def _begins(lines: Sequence[Line]) -> bool | None:
+    """Whether this side begins connections, by which of the two explains the log better."""
+    if len({one.out for one in lines if _is_logon(one.act)}) < 2:
+        return None
+    against = [_against(lines, out=out) for out in (True, False)]
+    return None if against[0] == against[1] else against[0] < against[1]
+
+
+def _against(lines: Sequence[Line], *, out: bool) -> int:
+    """How many messages do not fit, if all connections are begun by the side `out`."""
+    count, opened = 0, None
+    for at, line in enumerate(lines):
+        act = line.act
+        if _is_logon(act):
+            if line.out == out:
+                opened = line
+                continue
+            if opened is None:
+                # The first one answers what the log does not show; a reset anybody may ask for.
+                count += at > 0 and not act.reset
+            else:
+                count += line.time - opened.time > _ANSWER_MAX
+            opened = None
+        elif act.msg_type == LOGOUT:
+            opened = None  # it may refuse the Logon
+        elif opened is not None and not opened.act.reset:
+            count += 1  # LGN-04: nothing comes before the answer
+    return count
+
+
+def _is_left_alone(lines: Sequence[Line]) -> bool:
+    """Whether nobody answers the Logon with which the log begins: it is an answer itself."""
     if not _is_logon(lines[0].act):
         return False
     spoke = False
@@ -61,12 +115,17 @@ def settings_of(lines: Sequence[Line]) -> dict[str, Any]:
     beat = next((one.heart_bt_int for one in logons if one.heart_bt_int is not None), 0)
     own = [one.act for one in out if one.act.msg_type == LOGON]
     requests = [one.act for one in out if one.act.msg_type == RESEND_REQUEST]
+    after_cut, after_logout = _resets_silently(lines)
     exact = bool(requests) and all(act.end not in OPEN_ENDS for act in requests)
     return {
         "heartbeat_seconds": beat,
         "reset_on_logon": not is_initiator(lines) and _resets(logons),
+        "reset_on_disconnect": after_cut,
+        "reset_on_logout": after_logout,
         "next_expected": any(act.next_expected is not None for act in own),
         "resend_range": "exact" if exact else "open",
+        # What is dropped is asked for with all that comes behind it.
+        **({"early_messages": "hold"} if exact else {}),
         "resend_chunk_max": _chunk(requests),
         "logon_timeout_seconds": _AGES,
         "logout_timeout_seconds": _AGES,
@@ -80,6 +139,41 @@ def _resets(logons: Sequence[Line]) -> bool:
     """LGN-20: whether this side answers with 141=Y where nobody asked for it."""
     pairs = pairwise(logons)
     return any(b.out and not a.out and b.act.reset and not a.act.reset for a, b in pairs)
+
+
+def _resets_silently(lines: Sequence[Line]) -> tuple[bool, bool]:
+    """SCH-06: whether numbers begin anew though no Logon says so: after a cut, after a Logout.
+
+    The first message of a side in a connection speaks for it when it goes back, and is not
+    refused, and against it when it just goes on.
+    """
+    last, left = {True: 0, False: 0}, set[bool]()
+    scores = [[0, 0], [0, 0]]
+    for at, line in enumerate(lines):
+        act, logon = line.act, _is_logon(line.act)
+        if not act.is_new or act.number is None:
+            continue
+        refuses = act.msg_type == LOGOUT and at > 0 and _is_logon(lines[at - 1].act)
+        if ((logon and not act.reset) or refuses) and last[line.out]:
+            score = scores[len(left) == 2]
+            claims = line.out and act.next_expected == 1 and last[False] > 0
+            if claims or act.number <= last[line.out]:
+                score[0] += line.out or _is_welcome(lines, at)
+            else:
+                score[1] += act.number == last[line.out] + 1
+        last[line.out] = act.number
+        if act.msg_type == LOGOUT:
+            left.add(line.out)
+        elif not logon:
+            left.clear()
+    after_cut, after_logout = (0 < back >= on for back, on in scores)
+    return after_cut, after_logout
+
+
+def _is_welcome(lines: Sequence[Line], at: int) -> bool:
+    """Whether what this side says next is a Logon, not a Logout."""
+    said = next((one for one in lines[at + 1 : at + 1 + _LOOK_AHEAD] if one.out), None)
+    return said is not None and _is_logon(said.act)
 
 
 def _chunk(requests: Sequence[Act]) -> int | None:
@@ -112,22 +206,33 @@ def are_beats(count: int, silence: int, heartbeat_seconds: float) -> bool:
 
 def first_numbers(lines: Sequence[Line]) -> tuple[int, int]:
     """NextNumIn and NextNumOut when the log begins, as far as it tells."""
-    own = next((one.act for one in lines if one.out and one.act.msg_type == LOGON), None)
     first = _first(lines, out=False)
-    if (
-        own is not None
-        and own.next_expected
-        and not own.reset
-        and lines[0].act.msg_type == LOGON
-    ):
+    claimed, heard = _first_claim(lines)
+    if claimed is not None:
         # LGN-21: it says so itself; an acceptor has counted the Logon that it answers.
-        first = own.next_expected if lines[0].out else min(first, own.next_expected)
+        first = min(first, claimed) if heard else claimed
     return first, _first(lines, out=True)
+
+
+def _first_claim(lines: Sequence[Line]) -> tuple[int | None, bool]:
+    """NextExpectedMsgSeqNum(789) of this side's first Logon, if it is about old numbers; and
+    whether anything new came before it.
+    """
+    heard = False
+    for line in lines:
+        if line.act.reset:
+            break
+        if line.out and line.act.msg_type == LOGON:
+            return line.act.next_expected or None, heard
+        heard |= not line.out and line.act.is_new
+    return None, heard
 
 
 def _first(lines: Sequence[Line], *, out: bool) -> int:
     for at, line in enumerate(lines):
         act = line.act
+        if not out and line.out and act.msg_type == RESEND_REQUEST and act.begin:
+            return act.begin  # nothing new came before: that is what it expects
         if line.out != out or act.number is None or act.poss_dup:
             continue
         if act.msg_type == SEQUENCE_RESET:
@@ -143,7 +248,7 @@ def _first(lines: Sequence[Line], *, out: bool) -> int:
 
 def _asked(lines: Sequence[Line]) -> int | None:
     for line in lines:
-        if line.act.msg_type == LOGON and not line.out:
+        if line.act.reset:
             return None
         if line.out and line.act.msg_type == RESEND_REQUEST:
             return line.act.begin

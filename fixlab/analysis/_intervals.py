@@ -11,12 +11,13 @@ import pandas as pd
 from fixlab.analysis._events import Kind, Reconstruction
 from fixlab.analysis._reconstruct import reconstruct
 from fixlab.analysis._recorded import frame_of, messages_of
-from fixlab.analysis._rows import milliseconds, taken
+from fixlab.analysis._rows import grouped, milliseconds, taken
 from fixlab.frames import INTERVALS, MISSING, build, categorical, codes, nanoseconds, numbers
 
 Ints = npt.NDArray[np.int64]
 
 _ENDED_BY = INTERVALS["ended_by"].categories or ()
+_NONE = np.empty(0, np.int64)
 # Silences of a smaller share of HeartBtInt(108) matter to nobody.
 _SHARE = 0.9
 
@@ -61,14 +62,19 @@ class _Log:
     def __init__(self, found: pd.DataFrame, rows: Ints, made: Reconstruction) -> None:
         self._rows = rows
         self._session, self._sender = codes(found, "session"), codes(found, "sender")
-        self._sessions = [str(name) for name in found["session"].cat.categories]
-        self._senders = [str(name) for name in found["sender"].cat.categories]
+        self._sessions = _codes_of(found["session"])
+        self._senders = _codes_of(found["sender"])
         self._time = nanoseconds(found, "time")
         self._type = codes(found, "msg_type")
         self._types = [str(name) for name in found["msg_type"].cat.categories]
         self._has_id = np.asarray(found["test_req_id"].astype("str") != "")
         self._heartbeat = numbers(found, "heart_bt_int")
-        self._valid = found["valid"].to_numpy(np.bool_)
+        valid = found["valid"].to_numpy(np.bool_)
+        # Sorted once, however many sessions there are.
+        self._of_side = grouped(
+            self._session * len(self._senders) + self._sender, valid & (self._time != MISSING)
+        )
+        self._logons = grouped(self._session, valid & (self._heartbeat != MISSING))
         self._began: dict[str, list[int]] = {}
         for event in made.of(Kind.CONNECTED):
             self._began.setdefault(event.session, []).append(event.row)
@@ -80,12 +86,11 @@ class _Log:
 
     def silences(self, session: str, sender: str) -> _Part:
         """Those of one direction."""
-        ours = (self._session == self._sessions.index(session)) & self._valid
-        at = np.flatnonzero(ours & (self._sender == self._senders.index(sender)))
-        at = at[self._time[at] != MISSING]
+        code = self._sessions[session]
+        at = self._of_side.get(code * len(self._senders) + self._senders[sender], _NONE)
         began = np.array(self._began.get(session, []), np.int64)
         connection = np.searchsorted(began, self._rows[at], "right")
-        logons = np.flatnonzero(ours & (self._heartbeat != MISSING))
+        logons = self._logons.get(code, _NONE)
         which = np.searchsorted(logons, at, "right") - 1
         told = taken(self._heartbeat, np.where(which >= 0, np.append(logons, 0)[which], -1))
         before, after = at[:-1], at[1:]
@@ -131,6 +136,10 @@ class _Log:
         return [np.array(column, np.int64) for column in zip(*found, strict=True)] or [
             np.empty(0, np.int64)
         ] * 4
+
+
+def _codes_of(column: Any) -> dict[str, int]:
+    return {str(name): code for code, name in enumerate(column.cat.categories)}
 
 
 def _table(

@@ -8,6 +8,7 @@ the departure has been noted.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -47,6 +48,7 @@ _BATCHES_MAX = 1_000_000  # of one replay
 _TURNS_MAX = 6  # messages back and forth until two sessions are up
 _AHEAD_MAX = 1_000_000  # numbers of one gap
 _HOLE_MAX = 10_000  # rows in which a number that had to wait leaves after all
+_EARLY_MAX = 1_000  # numbers that came early and are remembered
 _LOOK_AHEAD = 50  # rows in which a Logon is answered
 _LEFT = (_K.SENT, _K.RESENT, _K.FILL_SENT)
 
@@ -93,6 +95,9 @@ class _Store(MemoryStore):
     def set_out(self, next_out: int) -> None:
         self._out = next_out
 
+    def set_in(self, next_in: int) -> None:
+        self._in = self._committed_in = next_in
+
     def has(self, number: int) -> bool:
         return any(True for _ in self.sent(number, number))
 
@@ -107,8 +112,9 @@ class Rehearsal:
         tolerance: int,
         *,
         keeps_log: bool = True,  # what came is what the log shows, for it is this side's own
+        given: bool = True,  # the settings are known, not read off the log
     ) -> None:
-        self._keeps_log = keeps_log
+        self._keeps_log, self._given = keeps_log, given
         self.config, self._lines, self._tolerance = config, lines, tolerance
         self.role = Role.INITIATOR if is_initiator(lines) else Role.ACCEPTOR
         next_in, self._out_next = first_numbers(lines)
@@ -126,8 +132,13 @@ class Rehearsal:
         self._ended: tuple[int, str, bool] | None = None  # when, rule, clean
         self._began = lines[0].time
         self._answers = begins_with_answer(lines)
-        self._deduced = lines[0].act.msg_type != LOGON or self._answers
+        # A Logon of who does not begin connections is in the middle of one.
+        begins = lines[0].out == (self.role is Role.INITIATOR)
+        self._deduced = lines[0].act.msg_type != LOGON or not begins
         self._hides_beats = hides_beats(lines, config.heartbeat_seconds)
+        # What came while numbers were missing, and may have been dropped.
+        self._early: deque[int] = deque(maxlen=_EARLY_MAX)
+        self._asked = False  # the engine asked for something already
         self._open_from: int | None = None  # BeginSeqNo(7) of the last open ResendRequest
         self._spoke = lines[0].time  # when the engine last sent something
         if self._deduced:
@@ -176,10 +187,18 @@ class Rehearsal:
         if line.out != (self.role is Role.INITIATOR):
             return False
         if act.reset and self.session.state in (_S.ACTIVE, _S.RESET_SENT):
+            if line.out and self._cannot_reset():
+                return True
             # In session, unless the connection had been dead by then for all that shows.
             limit = self.session.deadline
             return limit is not None and limit + self._tolerance <= line.time
         return True
+
+    def _cannot_reset(self) -> bool:
+        """LGN-19: no reset begins in session while numbers are missing, or another one."""
+        recovery = self.session._recovery
+        waits = self.session.state is _S.RESET_SENT
+        return waits or recovery.open or bool(recovery.held)
 
     def _begin_behind(self, act: Act, raw: bytes) -> None:
         """The log begins with the answer to a Logon that it does not show."""
@@ -223,7 +242,7 @@ class Rehearsal:
         """
         kept = dict(self._store.sent(self._out_next - 1, self._out_next - 1))
         next_out = max(self._out_next - 1, 1)
-        next_in = max(next_in - 1, 1)
+        wanted, next_in = next_in, max(next_in - 1, 1)
         self._store.set_numbers(next_out, next_in)
         plain = replace(
             self.config,
@@ -245,6 +264,9 @@ class Rehearsal:
                 peer.receive(ours, self._now).data,
             )
         assert self.session.state is _S.ACTIVE, "two fresh sessions can log on"
+        self.session.config = self.config  # its own again, for what follows
+        self._store.set_in(wanted)
+        self.session._next_in = wanted
         ahead = self._high_in - self.session.next_in
         if 0 < ahead <= _AHEAD_MAX:
             peer.skip(ahead, self._now)
@@ -295,7 +317,10 @@ class Rehearsal:
         # It may have been asked for before the log begins.
         before = self._deduced and due.since - self._began <= self._tolerance
         hidden = self._hides_beats and kind == HEARTBEAT
-        if not silent and not hidden and not (before and kind == RESEND_REQUEST):
+        # How long the other side had been silent when the log began, nobody knows.
+        unheard = self._deduced and self.session._received_at <= self._began
+        unknown = (before and kind == RESEND_REQUEST) or (unheard and kind == TEST_REQUEST)
+        if not silent and not hidden and not unknown:
             self._note_missing(due)
         if kind == RESEND_REQUEST and due.rule == "RRQ-06":
             # The first request stands, only the engine is more patient.
@@ -354,8 +379,11 @@ class Rehearsal:
             self._open_from = act.begin
         if act.number is not None and act.is_new:
             self._high_in = max(self._high_in, act.number)
+            if self.session.gap is not None:
+                self._early.append(act.number)
         if act.reset:
             self._high_in = self.session.next_in - 1
+            self._early.clear()
         self._align()
 
     def _queued(self, at: int) -> None:
@@ -367,14 +395,25 @@ class Rehearsal:
         self._align()
 
     def _begins_anew(self, at: int) -> bool:
-        """SCH-02, SCH-06: both Logons of a connection bear 1 without 141=Y: it was agreed."""
+        """SCH-02, SCH-06: both sides begin with 1 again without 141=Y: it was agreed.
+
+        Both Logons bear 1; or numbers were used up before anybody was connected, and both
+        sides ask for all of them.
+        """
         act, out = self._line.act, self._line.out
-        if act.number != 1 or act.reset:
+        if act.reset:
             return False
+        answer, from_one = None, set[bool]()
         for line in self._lines[at + 1 : at + 1 + _LOOK_AHEAD]:
             if line.act.msg_type == LOGON:
-                return line.out != out and line.act.number == 1
-        return False
+                if answer is not None or line.out == out:
+                    break
+                answer = line.act
+                if (act.number, answer.number) == (1, 1):
+                    return not answer.reset
+            elif line.act.msg_type == RESEND_REQUEST and line.act.begin == 1:
+                from_one.add(line.out)
+        return answer is not None and not answer.reset and len(from_one) == 2
 
     def _revive(self) -> bool:
         """Traffic on a connection that was to be over: whether the engine went on."""
@@ -445,6 +484,7 @@ class Rehearsal:
                 self._count(act, raw)
         if self._owed.owes(act.number) or act.poss_dup or act.gap_fill:
             self._owed_since = self._now
+        self._asked |= act.msg_type == RESEND_REQUEST
         self.session._sent_at = self._spoke = self._now
         self._align()
 
@@ -478,6 +518,9 @@ class Rehearsal:
         for due in self._due:
             if is_attempt(due.act, act):
                 self._due.remove(due)
+                if self._tells(act):
+                    self._join(act.begin or 1)
+                    return due
                 wanted = str(due.act._replace(number=None))
                 self._note("different", due.rule, str(act), wanted, due=due)
                 if act.msg_type == RESEND_REQUEST and act.begin:
@@ -486,6 +529,11 @@ class Rehearsal:
         if not opens:
             self._own(act)
         return None
+
+    def _tells(self, act: Act) -> bool:
+        """Whether this request is the first one: it tells what a log in the middle did not."""
+        first = self._deduced and not self._asked
+        return first and act.msg_type == RESEND_REQUEST and bool(act.begin)
 
     def _own(self, act: Act) -> None:
         """What the engine does of its own accord: taken over, unless a rule forbids it."""
@@ -538,9 +586,14 @@ class Rehearsal:
         limit = self.session._request_deadline()
         recovery = self.session._recovery
         waited = self._now - recovery.progress >= self._tolerance
-        if limit is not None and act.begin == self.session.next_in and waited:
+        patient = limit is not None or not self._given
+        if patient and act.begin == self.session.next_in and waited:
             # RRQ-06: nothing came, so it asks again; how patient it is, is its own affair.
             recovery.progress = self._now
+            return
+        if not self._given and act.begin is not None and act.begin in self._early:
+            # SEQ-07: what came early it need not have kept.
+            self._join(act.begin)
             return
         if not self._keeps_log and self.session.gap is None and act.begin:
             # In somebody else's log it stands as sent, and was lost on its way.

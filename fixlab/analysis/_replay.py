@@ -210,7 +210,13 @@ class _Source:
                     yield step
 
     def _walk(self, one: _Played) -> Iterator[tuple[Step | None, tuple[Deviation, ...]]]:
-        rehearsal = Rehearsal(one.config, one.lines, self._tolerance, keeps_log=one.keeps_log)
+        rehearsal = Rehearsal(
+            one.config,
+            one.lines,
+            self._tolerance,
+            keeps_log=one.keeps_log,
+            given=self._given is not None,
+        )
         messages = self._log.messages([line.row for line in one.lines])
         for at, message in enumerate(messages):
             line = one.lines[at]

@@ -106,3 +106,13 @@ def milliseconds(begin: Any, end: Any) -> Any:
     known = (begin != MISSING) & (end != MISSING)
     length[known] = (end[known] - begin[known]) / 1e6
     return length
+
+
+def grouped(key: Ints, chosen: npt.NDArray[np.bool_]) -> dict[int, Ints]:
+    """The chosen rows by their key, ascending; from one sort of all of them."""
+    rows = np.flatnonzero(chosen)
+    order = rows[np.argsort(key[rows], kind="stable")]
+    if not len(order):
+        return {}
+    parts = np.split(order, np.flatnonzero(np.diff(key[order])) + 1)
+    return {int(key[part[0]]): part for part in parts}

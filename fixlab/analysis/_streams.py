@@ -70,8 +70,10 @@ class Items:
 def columns_of(frame: pd.DataFrame) -> Columns:
     """The columns of a `messages` frame."""
     sessions, senders = frame["session"].cat, frame["sender"].cat
-    names = [(str(a), str(b)) for a in sessions.categories for b in senders.categories]
-    stream, used = _stream(sessions.codes, senders.codes, len(senders.categories), len(names))
+    width = len(senders.categories)
+    size = len(sessions.categories) * width
+    stream, used = _stream(sessions.codes, senders.codes, width, size)
+    session_names, sender_names = sessions.categories.tolist(), senders.categories.tolist()
     types = frame["msg_type"].cat
     msg_types = [str(name) for name in types.categories]
     ids = frame["test_req_id"].cat
@@ -80,7 +82,8 @@ def columns_of(frame: pd.DataFrame) -> Columns:
     valid = frame["valid"].to_numpy(np.bool_)
     return Columns(
         stream=stream,
-        streams=[names[i] for i in used],
+        # Of those that occur: a peer may make up thousands of each.
+        streams=[(str(session_names[i // width]), str(sender_names[i % width])) for i in used],
         number=_numbers(frame["msg_seq_num"]),
         time=frame["time"].to_numpy("datetime64[ns]").view(np.int64),
         msg_type=np.asarray(types.codes),

@@ -28,7 +28,11 @@ def log_of(data: bytes, *, block_bytes: int = 1 << 20, tags: tuple[int, ...] = (
 
 def differences(data: bytes, block_bytes: int = 1 << 20) -> list[str]:
     """What the two readers do not agree on; the first of it."""
-    log = log_of(data, block_bytes=block_bytes)
+    return differences_of(log_of(data, block_bytes=block_bytes), data)
+
+
+def differences_of(log: Log, data: bytes) -> list[str]:
+    """The same of a log that was read from this data."""
     slow = reference.read(data, sniff(data[:SNIFF_BYTES]))
     counts = log.files.iloc[0]
     found = [
