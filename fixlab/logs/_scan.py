@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fixlab.frames import MISSING
 from fixlab.logs import _words
 from fixlab.logs._columns import (
     DENSE,
@@ -41,6 +40,7 @@ from fixlab.logs._prefixes import Prefixes
 from fixlab.logs._records import QUOTED_MAX, RECORD_MAX, Reader, Record, Tally
 from fixlab.logs._style import START_BYTES_MAX, Style
 from fixlab.logs._words import Bytes, Ints, Words, numbers_at, times_at, word_at
+from fixlab.vocabulary import MISSING
 from fixlab.wire.tags import HEADER_TAGS
 
 Bools = npt.NDArray[np.bool_]
