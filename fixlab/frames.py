@@ -19,10 +19,12 @@ from pandas.arrays import IntegerArray
 
 from fixlab.errors import SchemaError
 from fixlab.session.transitions import Role, SessionState, TransitionKind
+from fixlab.vocabulary import DEFECTS as DEFECTS
+from fixlab.vocabulary import DIRECTION_SOURCES as DIRECTION_SOURCES
+from fixlab.vocabulary import MISSING as MISSING
+from fixlab.vocabulary import TIME_SOURCES as TIME_SOURCES
 
 TIME = "datetime64[ns, UTC]"
-# What stands for a missing value in an int64 array that `build` is given; also NaT's value.
-MISSING = int(np.iinfo(np.int64).min)
 # Integer columns in which a value may be missing.
 _INTEGERS: dict[str, type[np.signedinteger[Any]]] = {
     "Int64": np.int64,
@@ -165,19 +167,6 @@ TRANSITIONS = Schema(
             meaning="Text(58), or the decision in words",
         ),
     ),
-)
-
-TIME_SOURCES = ("", "log", "capture", "sending_time")
-# How the direction of a message is known, the surest first.
-DIRECTION_SOURCES = ("", "given", "captured", "logged", "file_name", "comp_ids", "timing")
-DEFECTS = (
-    "",
-    "fragment",  # FRM-07: fields of a message, and no BeginString(8) before them
-    "field_order",  # FRM-01: BodyLength(9) is not second or MsgType(35) is not third
-    "body_length",  # FRM-03: BodyLength(9) does not lead to CheckSum(10)
-    "check_sum",  # FRM-04: CheckSum(10) is another sum
-    "truncated",  # FRM-05: no CheckSum(10)
-    "too_long",  # FRM-13: longer than the largest message read
 )
 
 MESSAGES = Schema(

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "fixlab"
 
 # Unit -> what it may import from fixlab, by unit or module. A unit is a top-level module or a
 # package, which may always import from itself.
-LAYER_0 = ("errors", "times", "rules", "redact", "facts")
+LAYER_0 = ("errors", "times", "rules", "redact", "facts", "vocabulary")
 # Names of the values in a frame's columns: no behaviour, so readers of frames may use them.
 VOCABULARY = ("session.transitions", "wire.tags")
 LAYER_2 = (*LAYER_0, "wire", "dictionary", "stores")
@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "times": ("errors",),
     "redact": ("errors",),
     "facts": ("errors",),
+    "vocabulary": (),
     "pages": ("redact", "rules"),
     "wire": LAYER_0,
     "dictionary": (*LAYER_0, "wire"),
@@ -88,6 +89,7 @@ BARE_UNITS = (
     "rules",
     "redact",
     "facts",
+    "vocabulary",
     "wire",
     "dictionary",
     "stores",

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fixlab import redact
-from fixlab.frames import DEFECTS, MISSING
 from fixlab.logs import _words
 from fixlab.logs._names import Names
 from fixlab.logs._records import Record
+from fixlab.vocabulary import DEFECTS, MISSING
 from fixlab.wire.fields import split_fields
 from fixlab.wire.tags import ADMIN_TYPES, BUSINESS_MESSAGE_REJECT, HEADER_TAGS
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from fixlab.frames import MISSING
 from fixlab.logs._columns import Block, Book
 from fixlab.logs._names import OVERFLOW
 from fixlab.logs._sides import Pair, Seen
 from fixlab.logs._style import IN, OUT
+from fixlab.vocabulary import MISSING
 
 # Columns of a block that say no more than its pairs do.
 OF_PAIRS = ("begin", "sender", "target", "mark")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from fixlab.frames import MISSING
 from fixlab.logs._names import Names
 from fixlab.logs._style import NO_MARK, PREFIX_MAX, Stamp, Style, mark_of, said, zone_ns
 from fixlab.logs._words import (
@@ -19,6 +18,7 @@ from fixlab.logs._words import (
     fraction_of,
 )
 from fixlab.times import NANOSECONDS
+from fixlab.vocabulary import MISSING
 
 Marks = npt.NDArray[np.uint8]
 

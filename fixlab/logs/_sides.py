@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fixlab.frames import DIRECTION_SOURCES
+from fixlab.vocabulary import DIRECTION_SOURCES
 
 # How sure each reason is, in words.
 CONFIDENCE = {

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from fixlab.frames import MISSING
 from fixlab.logs._columns import (
     DENSE,
     FLAGS,
@@ -25,6 +24,7 @@ from fixlab.logs._lines import Lines, Messages
 from fixlab.logs._names import Names
 from fixlab.logs._prefixes import Prefixes
 from fixlab.logs._words import Bools, Bytes, Ints, Text, Words, numbers_at, times_at
+from fixlab.vocabulary import MISSING
 from fixlab.wire.tags import HEADER_TAGS
 
 _FIXED = 4  # tags at the beginning of these that stand at fixed places in each message

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fixlab.frames import MISSING
 from fixlab.times import NANOSECONDS, parse_utc
+from fixlab.vocabulary import MISSING
 
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
