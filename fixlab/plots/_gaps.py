@@ -164,7 +164,9 @@ def _title(rows: _Gaps, side: int, own: Ints, runs: Ints) -> str:
     if len(own) > len(runs):
         told += f", noticed {len(own):,} times"
     if not len(gone):
-        return f"{who}: {told}, all recovered"
+        # Not "recovered": an order that was gap-filled never came.
+        late = bool((rows.how[last] == HOW_CLOSED.index("late")).any())
+        return f"{who}: {told}, all resent{',' if late else ' or'} filled{' or late' * late}"
     return f"{who}: {told}, {many(len(gone), 'range')} not recovered"
 
 

@@ -100,7 +100,7 @@ class Pages:
 def limits(ax: Axes, span: tuple[int, int], scale: style.TimeScale) -> None:
     """The whole span, with a margin, as the limits of the time axis."""
     first, last = scale.x(np.array(span)).tolist()
-    margin = 0.02 * (last - first) if last > first else 1.0 if scale.unit_ns else 1 / 86_400
+    margin = 0.03 * (last - first) if last > first else 1.0 if scale.unit_ns else 1 / 86_400
     ax.set_xlim(first - margin, last + margin)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import random
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import fixlab
+from fixlab.analysis import ledger, resends
 from fixlab.analysis.findings import Findings, analyze
 from fixlab.errors import ConfigError, FixLabError, SchemaError
 from fixlab.frames import FINDINGS, MESSAGES, check, empty
@@ -17,6 +20,7 @@ from fixlab.logs._sources import sources
 from fixlab.rules import RULES
 from tests.analysis.logged import read, script, write
 from tests.analysis.planted import LOGON, LOGON_LOGOUT, PLANTS
+from tests.tools.make_dispute_log import LOG
 
 FILLED_OVER = LOGON + (
     "1 > D 2\n2 > D 3 lost\n3 > D 4\n3.1 < 2 2 7=3 16=3\n3.2 > 4 3 dup 123=Y 36=4\n"
@@ -74,6 +78,64 @@ def test_the_summary_says_who_what_when_and_what_to_do(tmp_path: Path) -> None:
     )
     assert lines[6].startswith("  Rule RSP-01: Application messages are replayed")
     assert lines[7].startswith("  What to do: Reconcile these business messages")
+
+
+def test_a_number_in_the_summary_is_that_of_evidence_and_page(tmp_path: Path) -> None:
+    found = analyze(fixlab.read_log(LOG))
+    told = re.findall(r"^  \[(\d+)\] .*row (\d+): (.*)$", found.summary(), re.MULTILINE)
+    roots = found.table["caused_by"].isna()
+    assert sorted(int(number) for number, _, _ in told) == found.table.index[roots].tolist()
+    page = tmp_path / "page.html"
+    found.to_html(page)
+    articles = dict(
+        re.findall(
+            r'<article id="finding-(\d+)" .*?</span> (.*?) <small>', page.read_text("utf-8")
+        )
+    )
+    for number, row, summary in told:
+        assert found.table["summary"].loc[int(number)] == summary
+        assert int(row) in found.evidence(int(number)).rows
+        assert html.unescape(articles[number]) == f"{number}. {summary}"
+
+
+def test_what_follows_is_told_with_the_root_by_its_number() -> None:
+    told = analyze(fixlab.read_log(LOG)).summary()
+    assert "  From this follows: SEQ_GAP [5] [7] [8] [9]." in told
+    assert "  From this follows: LOGON_REFUSED [11]." in told
+    assert "(63 to 65) that it had asked for already" in told
+
+
+def test_findings_of_one_kind_are_one_paragraph(tmp_path: Path) -> None:
+    lines = []
+    for i in range(7):
+        at, lost = 10 * i, 3 + 2 * i
+        lines += [
+            f"{at + 2} > D {lost} lost",
+            f"{at + 3} > D {lost + 1}",
+            f"{at + 3.1:.1f} < 2 {2 + i} 7={lost} 16={lost}",
+            f"{at + 3.2:.1f} > 4 {lost} dup 123=Y 36={lost + 1}",
+        ]
+    told = found_in(tmp_path, LOGON + "1 > D 2\n" + "\n".join(lines)).summary()
+    assert told.count("APP_MSG_FILLED_OVER") == 1
+    assert "APP_MSG_FILLED_OVER, 7 risks, the doing of BUY:" in told
+    assert told.count("BUY filled over 1 application message ") == 5
+    assert "… and 2 more of it: see `table`." in told
+
+
+def test_the_first_numbers_that_the_caller_knows_reach_all_frames(tmp_path: Path) -> None:
+    middle = "\n".join(["0 > 0 40", "0.5 < 0 70", "1 > 0 41", "2 < 0 71"])
+    log = read(tmp_path, script(middle)["BUY"], "prefixed")
+    assert len(analyze(log).ledger) == 0
+    starts = {"SELL": 67}
+    found = analyze(log, expected_start=starts)
+    assert found.ledger["begin_seq_no"].tolist() == [67, 68, 69]
+    assert found.gaps[["begin_seq_no", "end_seq_no"]].to_numpy().tolist() == [[67, 69]]
+    pd.testing.assert_frame_equal(found.ledger, ledger(log, expected_start=starts))
+    pd.testing.assert_frame_equal(found.resends, resends(log, expected_start=starts))
+    only = found.only(found.table["session"].iloc[0])
+    assert len(only.gaps) == 1
+    assert len(only.ledger) == 3
+    assert "3 numbers were missing" in found.summary()
 
 
 def test_evidence_is_the_lines_of_the_log(tmp_path: Path) -> None:

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import matplotlib
+import numpy as np
 import pytest
+from matplotlib import pyplot
 from pandas.testing import assert_frame_equal
+from PIL import Image
 
 from fixlab.analysis import analyze
 from fixlab.analysis.report import Content, page
 from fixlab.errors import ConfigError
 from fixlab.logs.read import read_log
 from fixlab.rules import RULES
+from tests.analysis.logged import read
+from tests.analysis.planted import no_heartbeats
 from tests.analysis.reported import content, log_of
 from tests.pages import Outline
 from tests.tools.make_dispute_log import LOG
@@ -217,11 +225,58 @@ def test_one_session_of_several_is_told_alone(tmp_path: Path) -> None:
     rows = re.compile("row [0-9]+")
     assert rows.sub("", found.summary()) == rows.sub("", alone.summary())
     assert len(found.ledger) == len(alone.ledger)
+    # Those of a gap are the numbers of the other side, so its session reads the other way.
+    assert_frame_equal(found.gaps, alone.gaps, check_categorical=False)
+    assert set(found.gaps["session"]) == {"FIX.4.4:FIRM->VENUE"}
     assert [found.evidence(i).lines for i in range(len(found))] == [
         alone.evidence(i).lines for i in range(len(alone))
     ]
     with pytest.raises(ConfigError, match=r"no session 'A' in the log; expected one of FIX"):
         both.only("A")
+
+
+def test_findings_are_written_with_pictures_of_what_there_is_to_see(tmp_path: Path) -> None:
+    found, page_ = analyze(read_log(LOG)), tmp_path / "page.html"
+    found.to_html(page_)
+    text = page_.read_text("utf-8")
+    assert Outline(text).words["figcaption"] == [
+        "What was missing, and how it ended",
+        "What was asked for again, and how it was answered",
+    ]  # and no silence: the log has no Heartbeat
+    assert pyplot.get_fignums() == []
+    for picture in re.findall(r'src="data:image/png;base64,([^"]*)"', text):
+        png = Image.open(BytesIO(b64decode(picture)))
+        assert png.info.keys() <= {"dpi"}  # neither a time nor a version
+        assert png.width == 1500
+        alpha = np.asarray(png)[..., 3]
+        assert alpha.min() == 0  # no ground of its own, so it stands on a dark page too
+
+
+def test_a_page_is_the_same_whatever_plots_are_set_to_look_like(tmp_path: Path) -> None:
+    found = analyze(read_log(LOG))
+    found.to_html(tmp_path / "one.html")
+    with matplotlib.rc_context(
+        {"font.size": 30, "savefig.facecolor": "red", "savefig.dpi": 20}
+    ):
+        analyze(read_log(LOG)).to_html(tmp_path / "two.html")
+    assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
+
+
+def test_a_healthy_log_has_no_picture(tmp_path: Path) -> None:
+    found = analyze(read_log(LOG).frame.iloc[:10])
+    found.to_html(tmp_path / "page.html")
+    assert "figure" not in Outline((tmp_path / "page.html").read_text("utf-8")).words
+
+
+def test_what_a_logger_leaves_out_is_not_called_lost(tmp_path: Path) -> None:
+    log = read(tmp_path, no_heartbeats()["BUY"], "quickfix")
+    found = analyze(log)
+    assert "the logger leaves them out" in found.summary()
+    assert "missing:" not in found.summary()
+    found.to_html(tmp_path / "page.html")
+    outline = Outline((tmp_path / "page.html").read_text("utf-8"))
+    assert outline.words["h1"] == ["✓ No trouble seen"]
+    assert "What was missing, and how it ended" not in outline.words.get("figcaption", [])
 
 
 def test_pictures_are_part_of_the_page() -> None:

@@ -101,9 +101,18 @@ def test_a_row_is_a_bar_from_noticed_to_closed_and_shares_of_its_numbers() -> No
     assert "ME missed numbers of YOU: 7 numbers in 3 ranges, 2 ranges not recovered" in words(
         figure
     )
-    assert "YOU missed numbers of ME: 1 number in 1 range, all recovered" in words(figure)
+    assert "YOU missed numbers of ME: 1 number in 1 range, all resent or filled" in words(
+        figure
+    )
     assert "seconds since 2026-01-05 09:00:10 UTC" in words(figure)
     assert_texts_apart(figure)
+
+
+def test_a_title_does_not_call_recovered_what_was_only_filled() -> None:
+    title = "ME missed numbers of YOU: 2 numbers in 1 range, all resent or filled"
+    assert title in words(drawn(gap(3, 4, "gap_filled", filled=2)))
+    title = "ME missed numbers of YOU: 2 numbers in 1 range, all resent, filled or late"
+    assert title in words(drawn(gap(3, 4, "late")))
 
 
 def test_the_legend_names_what_occurs_and_nothing_else() -> None:
@@ -120,7 +129,9 @@ def test_the_same_range_missed_again_and_again_is_one_row() -> None:
     figure = drawn(gap(3, 4, "resent", resent=2, noticed=at(1)), *again)
     assert [row[1] for row in rows_of(figure)] == ["3-4", "63-65 ×5"]
     assert [x for x, y in marks(figure.axes[0], "|") if y == 1] == [4, 5, 6, 7, 8]
-    title = "ME missed numbers of YOU: 5 numbers in 2 ranges, noticed 6 times, all recovered"
+    title = (
+        "ME missed numbers of YOU: 5 numbers in 2 ranges, noticed 6 times, all resent or filled"
+    )
     assert title in words(figure)
 
 
