@@ -15,7 +15,7 @@ import numpy as np
 
 from fixlab.logs import _records
 from fixlab.logs._columns import Block, Book, block_of, merged
-from fixlab.logs._fields import FieldTable
+from fixlab.logs._fields import table_of
 from fixlab.logs._heads import Heads
 from fixlab.logs._lines import Cutter, Lines, Messages
 from fixlab.logs._odd import counted, read_exactly, sorted_out
@@ -23,7 +23,7 @@ from fixlab.logs._prefixes import Prefixes
 from fixlab.logs._records import Reader, Record, Tally
 from fixlab.logs._style import START_BYTES_MAX, Style
 from fixlab.logs._values import TAGS, Columns
-from fixlab.logs._words import PADDING, Bools, Ints, Text, text_of
+from fixlab.logs._words import PADDING, Bools, Bytes, Ints, Text, text_of
 
 FRONT = 16  # bytes before the text in a buffer: words may begin there
 _DETOUR = 1 << 16  # bytes read exactly before the fast way is tried again
@@ -50,7 +50,7 @@ class Scanner:
     def __init__(self, style: Style, book: Book, tags: Sequence[int] = ()) -> None:
         self._book = book
         self._tags = tuple(dict.fromkeys(tags))
-        self._table = FieldTable(tuple(dict.fromkeys((*TAGS, *self._tags))))
+        self._table = table_of(tuple(dict.fromkeys((*TAGS, *self._tags))))
         self._cutter = Cutter(style.delimiter, self._table, book.begins)
         prefixes = Prefixes(style)
         self._columns = Columns(self._table, book, prefixes, self._tags)
@@ -60,6 +60,7 @@ class Scanner:
         by_heads = style.delimiter == b"\x01" and not self._tags
         self._heads = Heads(book, prefixes) if by_heads else None
         self._pause = 0
+        self._marks: Bools = np.empty(0, np.bool_)
         self.tally = Tally()
 
     def scan(
@@ -134,10 +135,9 @@ class Scanner:
         last: bool,
     ) -> tuple[int, list[Block]] | None:
         """As `_scan_lines`; None when too little would be read by the headers."""
-        ends = np.flatnonzero(text.view[begin:end] == 10)
+        ends = self._line_ends(text.view, begin, end)
         if len(ends) < _LINES_MIN:
             return None
-        ends += begin
         begins = np.empty_like(ends)
         begins[0] = begin
         begins[1:] = ends[:-1] + 1
@@ -173,6 +173,28 @@ class Scanner:
         if records:
             blocks.append(self._slow(records, base))
         return position, blocks
+
+    def _line_ends(self, view: Bytes, begin: int, end: int) -> Ints:
+        """Where lines end."""
+        size = end - begin
+        room = size + -size % 64
+        if len(self._marks) < room:
+            self._marks = np.empty(room, np.bool_)
+        marks = self._marks[:room]
+        marks[size:] = False
+        np.equal(view[begin:end], 10, out=marks[:size])
+        bits = np.packbits(marks, bitorder="little").view(np.uint64)
+        places = np.flatnonzero(bits)
+        bits = bits.take(places)
+        below = bits - np.uint64(1)
+        if (bits & below).any():  # short lines: two of them end within 64 bytes
+            places = np.flatnonzero(marks)
+        else:
+            below &= ~bits
+            places <<= 6
+            places += np.bitwise_count(below)
+        places += begin
+        return places
 
     def _rest(self, data: bytearray, begins: Ints, sizes: Ints) -> Rest:
         """Some lines put together and read in full; there is at least one."""
