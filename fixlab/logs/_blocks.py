@@ -17,6 +17,7 @@ from fixlab.wire.message import Message
 
 # Large enough that NumPy's cost per call vanishes; the headers in it still fit a cache.
 BLOCK_BYTES = 1 << 22
+_BLOCK_MIN = 1 << 16
 _LOOK_BYTES = 1 << 16  # at the beginning of a file, to tell when it began
 
 
@@ -76,6 +77,8 @@ def _blocks(
     head = bytearray(SNIFF_BYTES)
     head = head[: stream.readinto(memoryview(head))]
     account.style = sniff(bytes(head))
+    if len(head) < SNIFF_BYTES:  # all that there is, unless it grows
+        block_bytes = min(block_bytes, max(len(head), _BLOCK_MIN))
     feed = Feed(account.style, book, tags, block_bytes)
     given = 0
     while True:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fixlab.logs._names import Names
-from fixlab.logs._words import Ints, Text
+from fixlab.logs._words import Bytes, Ints, Text
 
 SLACK = 64  # longer messages than that are left to the exact reader, and those near to it
 _VERSIONS_MAX = 8  # distinct BeginStrings in a block that are taken
@@ -18,10 +18,11 @@ Codes = npt.NDArray[np.int32]
 
 def begin_strings(text: Text, ends: Ints, names: Names) -> tuple[Ints, Codes]:
     """Where the message begins whose BeginString(8) ends there, or -1; and its code."""
-    view = text.view
+    word = text.words[ends - 8]
+    if len(ends) and (word == word[0]).all():
+        return _of_version(text.view, ends, int(word[0]), names)
     start = np.full(len(ends), -1, np.int64)
     code = np.zeros(len(ends), np.int32)
-    word = text.words[ends - 8]
     left = np.arange(len(ends))
     for _ in range(_VERSIONS_MAX):
         if len(left) == 0:
@@ -29,18 +30,24 @@ def begin_strings(text: Text, ends: Ints, names: Names) -> tuple[Ints, Codes]:
         version = word[left[0]]
         same = word[left] == version
         rows, left = left[same], left[~same]
-        found = int(version).to_bytes(8, "little")
-        if re.fullmatch(rb"=FIX\.[0-9]\.[0-9]", found):
-            rows = rows[view[ends[rows] - 9] == 0x38]
-            start[rows], name = ends[rows] - 9, found[1:]
-        elif re.fullmatch(rb"FIXT\.[0-9]\.[0-9]", found):
-            rows = rows[(view[ends[rows] - 9] == 0x3D) & (view[ends[rows] - 10] == 0x38)]
-            start[rows], name = ends[rows] - 10, found
-        else:
-            continue
-        if len(rows):
-            code[rows] = names.code(name)
+        start[rows], code[rows] = _of_version(text.view, ends[rows], int(version), names)
     return start, code
+
+
+def _of_version(view: Bytes, ends: Ints, word: int, names: Names) -> tuple[Ints, Codes]:
+    """The same for those that end with one word."""
+    version = word.to_bytes(8, "little")
+    if re.fullmatch(rb"=FIX\.[0-9]\.[0-9]", version):
+        start, name = ends - 9, version[1:]
+        good = view.take(start) == 0x38
+    elif re.fullmatch(rb"FIXT\.[0-9]\.[0-9]", version):
+        start, name = ends - 10, version
+        good = (view.take(start) == 0x38) & (view.take(start + 1) == 0x3D)
+    else:
+        return np.full(len(ends), -1, np.int64), np.zeros(len(ends), np.int32)
+    code = names.code(name) if good.any() else 0
+    start[~good] = -1
+    return start, np.where(good, np.int32(code), np.int32(0))
 
 
 def sums(text: Text, start: Ints, trailer: Ints) -> npt.NDArray[np.uint8]:

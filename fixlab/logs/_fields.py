@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -123,6 +124,12 @@ class FieldTable:
             open_ &= (byte >= 0x30) & (byte <= 0x39)
         code[open_] = LONGER
         return code
+
+
+@cache
+def table_of(tags: tuple[int, ...]) -> FieldTable:
+    """The table of some tags; to build one takes longer than to read a small log."""
+    return FieldTable(tags)
 
 
 def _word(tag: int) -> int:

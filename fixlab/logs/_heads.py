@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fixlab.logs import _records
+from fixlab.logs._bits import Bars, lowest
 from fixlab.logs._checks import SLACK, begin_strings, sums
 from fixlab.logs._columns import FLAGS, Block, Book, Rows
-from fixlab.logs._fields import DATA, OTHER, FieldTable
+from fixlab.logs._fields import DATA, OTHER, table_of
 from fixlab.logs._names import Codes
 from fixlab.logs._prefixes import Prefixes
 from fixlab.logs._words import (
@@ -37,6 +38,10 @@ _TAGS = tuple(sorted(HEADER_TAGS))
 _DENSE = (34, 49, 52, 56)
 _RARE = (43, 97, 122)
 _PREFIX_MAX = 256
+_SIZES_MAX = 16  # of prefixes that are tried
+_MISSES_MAX = 8  # lines in a block that show no other
+_SIGN = b"8=FIX"
+_SIGN_WORD, _SIGN_BYTES = np.uint64(int.from_bytes(_SIGN, "little")), np.uint64((1 << 40) - 1)
 _WIDTHS = (128, 192)  # bytes of a message that are looked at: a multiple of 64
 _FIELDS_MAX = 24  # of a header behind the first three
 _BODY_MIN = 16  # bytes of a message before its trailer
@@ -44,7 +49,7 @@ _U = np.uint64
 _ONE = _U(1)
 _BODY_LENGTH = 0x3D39  # "9="
 _MSG_TYPE, _TAG_BYTES = _U(0x3D3533), _U(0xFFFFFF)  # "35="
-_TRAILER = np.uint32(0x3D303101)  # SOH and "10="
+_TRAILER = 0x3D303100  # a delimiter and "10="
 
 
 class Headed(NamedTuple):
@@ -74,25 +79,26 @@ class Headed(NamedTuple):
 
 
 class Heads:
-    """Reads application messages, one a line, with SOH between the fields."""
+    """Reads application messages, one a line, with one byte between the fields."""
 
-    def __init__(self, book: Book, prefixes: Prefixes) -> None:
+    def __init__(self, delimiter: bytes, book: Book, prefixes: Prefixes) -> None:
+        self._delimiter = delimiter[0]
         self._book, self._prefixes = book, prefixes
-        self._table = FieldTable(_TAGS)
-        self._wanted = [(tag, self._table.codes[tag]) for tag in (*_DENSE, *_RARE)]
-        self._prefix = 0  # bytes before each message
+        self._table = table_of(_TAGS)
+        self._wanted = {self._table.codes[tag]: tag for tag in (*_DENSE, *_RARE)}
+        self._sizes = [0]  # of what stands before messages, the last one seen first
         self._width = _WIDTHS[0]
 
     def widen(self) -> None:
         """Look at more bytes of each message, or at fewer again."""
         self._width = _WIDTHS[self._width == _WIDTHS[0]]
 
-    def read(self, text: Text, begins: Ints, ends: Ints) -> Headed | None:
-        """Messages in lines that begin and end there."""
+    def read(self, text: Text, begins: Ints, ends: Ints, bars: Bars | None) -> Headed | None:
+        """Messages in lines that begin and end there; `bars` are known if they delimit."""
         lines = self._lines(text, begins, ends)
         if len(lines.row) == 0:
             return None
-        walk = _Walk(text, lines.start, self._width)
+        walk = _Walk(text, lines.start, self._width, self._delimiter)
         good, begin_string, body_length = self._begun(walk, lines.trailer - lines.start)
         msg_type, is_type = self._msg_types(walk)
         good &= is_type
@@ -104,14 +110,19 @@ class Heads:
             begin_string, body_length = begin_string.take(kept), body_length.take(kept)
             msg_type = msg_type.take(kept)
             walk.keep(kept)
-        check_sum, good = _check_sums(text, lines)
-        begins_of, ends_of, in_order = self._fields(walk)
-        good &= in_order
+        check_sum, good = self._check_sums(text, lines, bars)
+        trailer = walk.base + lines.trailer - lines.start
+        header = self._header(walk)
+        good &= header.whole()
+        # A session message is read so if it has no body, as most Heartbeats.
+        good &= (header.body == trailer) | ~self._book.is_whole(msg_type)
         found = Headed(
             *(walk.text, lines.row, lines.start, lines.stop, begin_string, body_length),
-            *(check_sum, msg_type, begins_of, ends_of),
+            *(check_sum, msg_type, header.begins, header.ends),
         )
-        return found if good.all() else found.only(np.flatnonzero(good))
+        if good.all():
+            return found
+        return found.only(np.flatnonzero(good)) if good.any() else None
 
     def block(self, text: Text, begins: Ints, found: Headed, base: int) -> Block:
         """The messages as rows; `begins` are those of all lines, `base` is added to places."""
@@ -125,7 +136,9 @@ class Heads:
         time, mark = self._prefixes.read(*text, begins.take(found.line), found.start)
         flags = np.zeros(count, np.uint8)
         sparse: dict[str, tuple[Rows, Ints]] = {}
-        for tag in found.begins.keys() - set(_DENSE):
+        for tag in _RARE:
+            if tag not in found.begins:
+                continue
             rows = np.flatnonzero(found.begins[tag])
             at = found.begins[tag][rows]
             length = found.ends[tag][rows] - at
@@ -156,24 +169,52 @@ class Heads:
     def _lines(self, text: Text, begin: Ints, ends: Ints) -> _Lines:
         """Lines that seem to be a message."""
         view = text.view
-        at = view[begin[0] : ends[0]].tobytes().find(b"8=FIX")
-        if at >= 0:
-            self._prefix = min(at, _PREFIX_MAX)
-        start = begin + self._prefix if self._prefix else begin
-        stop = ends - (view.take(ends - 1) == 13)
-        digits_end = stop - (view.take(stop - 1) == 1)
-        trailer = digits_end - 6
+        start = self._starts(text, begin, ends)
+        tail = text.words[ends - 8]
+        if ((tail >> _U(56)) == self._delimiter).all():
+            stop, trailer = ends, ends - 7
+        else:
+            stop = ends - (view.take(ends - 1) == 13)
+            digits_end = stop - (view.take(stop - 1) == self._delimiter)
+            trailer = digits_end - 6
+            # The last delimiter is often stripped.
+            stop = np.minimum(stop, digits_end + 1)
+            tail = text.words[trailer - 1]
         good = trailer - start >= _BODY_MIN
+        good &= start >= 0
         good &= start <= len(view) - self._width
-        if self._prefix and good.any():
-            # Without "=" it holds no other message, and no part of one.
-            row = np.flatnonzero(good)
-            before = _gathered(view, begin[row], self._prefix)
-            good[row[np.flatnonzero(before == 0x3D) // self._prefix]] = False
-        # The last delimiter is often stripped.
-        stop = np.minimum(stop, digits_end + 1)
-        found = _Lines(np.arange(len(begin)), start, trailer, stop)
+        found = _Lines(np.arange(len(begin)), start, trailer, stop, tail)
         return found if good.all() else found.only(np.flatnonzero(good))
+
+    def _starts(self, text: Text, begin: Ints, ends: Ints) -> Ints:
+        """Where a message begins in each line, with no other before it; -1 for nowhere."""
+        start = np.full(len(begin), -1, np.int64)
+        left = np.arange(len(begin))
+        seen, misses = iter(tuple(self._sizes)), 0
+        while len(left) and misses < _MISSES_MAX:
+            size = next(seen, None)
+            if size is None:
+                line = int(left[0])
+                low, high = int(begin[line]), int(ends[line])
+                size = text.view[low:high].tobytes().find(_SIGN)
+                if not 0 <= size <= _PREFIX_MAX or size in self._sizes:
+                    left, misses = left[1:], misses + 1
+                    continue
+                self._sizes.insert(0, size)
+                del self._sizes[_SIZES_MAX:]
+            at = begin.take(left) + size
+            hit = (text.words[np.minimum(at, len(text.words) - 1)] & _SIGN_BYTES) == _SIGN_WORD
+            if size:
+                # Without "=" there is no other message before it, and no part of one.
+                row = np.flatnonzero(hit)
+                before = _gathered(text.view, begin[left[row]], size)
+                hit[row[np.flatnonzero(before == 0x3D) // size]] = False
+            if hit.all():
+                start[left] = at
+                break
+            start[left[hit]] = at[hit]
+            left = left[~hit]
+        return start
 
     def _begun(self, walk: _Walk, room: Ints) -> tuple[Bools, Codes, Ints]:
         """BeginString(8) and BodyLength(9), and which messages begin with those."""
@@ -197,56 +238,85 @@ class Heads:
         return good, begin_string, body_length
 
     def _msg_types(self, walk: _Walk) -> tuple[Codes, Bools]:
-        """MsgType(35), and whether it is there and of an application message."""
+        """MsgType(35), and whether it is there."""
         at = walk.at
         good = (walk.text.words[at] & _TAG_BYTES) == _MSG_TYPE
         end = walk.step()
-        msg_type = self._book.msg_types.codes_at(*walk.text, at + 3, end - at - 3)
-        good &= ~self._book.is_whole(msg_type)
-        return msg_type, good
+        return self._book.msg_types.codes_at(*walk.text, at + 3, end - at - 3), good
 
-    def _fields(self, walk: _Walk) -> tuple[dict[int, Ints], dict[int, Ints], Bools]:
-        """Where values begin and end, and whether the header is in order and has all."""
+    def _header(self, walk: _Walk) -> _Header:
+        """The other fields up to the first one that no header has: it ends the header."""
         count = len(walk.at)
-        begins: dict[int, Ints] = {}
-        ends: dict[int, Ints] = {}
-        good = np.zeros(count, np.bool_)
-        rows: Ints | None = None  # those that are not in their bodies yet, unless all are
+        header = _Header(count)
+        rows: Ints | None = None  # those that are still in their headers, unless all are
         for _ in range(_FIELDS_MAX):
             code = self._table.codes_of(walk.text.words[walk.at])
-            going = code - np.uint8(1) < DATA - 1  # a field of a header: OTHER wraps around
+            going = code - np.uint8(1) < DATA - 1  # OTHER wraps around
             on = np.flatnonzero(going)
             if len(on) < len(code):
-                # The first field of the body ends the header. Of a message, none comes later.
-                done = (code == OTHER) & walk.seen()
-                good[done if rows is None else rows[done]] = True
+                ended = np.flatnonzero((code == OTHER) & walk.seen())
+                header.body[ended if rows is None else rows[ended]] = walk.at[ended]
                 if len(on) == 0:
                     break
                 rows = on if rows is None else rows[on]
                 code = code[on]
                 walk.keep(on)
-            begin = walk.at
-            end = walk.step()
-            for tag, wanted in self._wanted:
-                hit = code == wanted
-                hits = np.count_nonzero(hit)
-                if hits == 0:
-                    continue
-                value = begin + len(str(tag)) + 1
-                if hits == count and tag not in begins:
-                    begins[tag], ends[tag] = value, end
-                    continue
-                if tag not in begins:
-                    begins[tag] = np.zeros(count, np.int64)
-                    ends[tag] = np.zeros(count, np.int64)
-                row = np.flatnonzero(hit) if rows is None else rows[hit]
-                # The first one counts.
-                new = begins[tag][row] == 0
-                begins[tag][row[new]] = value[hit][new]
-                ends[tag][row[new]] = end[hit][new]
+            begin, end = walk.at, walk.step()
+            alike = int(code[0]) if (code == code[0]).all() else None
+            for wanted in self._wanted if alike is None else self._wanted.keys() & {alike}:
+                hits = code == wanted
+                if hits.any():
+                    header.add(self._wanted[wanted], rows, hits, begin, end)
+        return header
+
+    def _check_sums(
+        self, text: Text, lines: _Lines, bars: Bars | None
+    ) -> tuple[npt.NDArray[np.uint32], Bools]:
+        """What CheckSum(10) says, and whether it is there and right."""
+        halves = lines.tail.view(np.uint32)
+        check_sum, good = few_digits_of(halves[1::2], 3)
+        good &= halves[::2] == np.uint32(_TRAILER | self._delimiter)
+        good &= lines.stop - lines.start <= _records.QUOTED_MAX - SLACK
+        sum_ = sums(text, lines.start, lines.trailer)
+        if bars is not None:
+            good &= bars.divide(lines.start, lines.trailer)
+            more = bars.all.within(lines.start, lines.trailer) * (self._delimiter - 1)
+            sum_ -= more.astype(np.uint8)
+        good &= sum_ == check_sum
+        return check_sum, good
+
+
+class _Header:
+    """Where values stand in many headers, and where the bodies begin; 0 for nowhere."""
+
+    def __init__(self, count: int) -> None:
+        self.body = np.zeros(count, np.int64)
+        self.begins: dict[int, Ints] = {}
+        self.ends: dict[int, Ints] = {}
+        self._count = count
+
+    def add(self, tag: int, rows: Ints | None, hits: Bools, begin: Ints, end: Ints) -> None:
+        """A field, of those that are hits among the rows: its first value counts."""
+        value = begin + len(str(tag)) + 1
+        if tag not in self.begins:
+            if rows is None and hits.all():
+                self.begins[tag], self.ends[tag] = value, end
+                return
+            self.begins[tag] = np.zeros(self._count, np.int64)
+            self.ends[tag] = np.zeros(self._count, np.int64)
+        hit = np.flatnonzero(hits)
+        row = hit if rows is None else rows[hit]
+        new = self.begins[tag][row] == 0
+        row, hit = row[new], hit[new]
+        self.begins[tag][row] = value[hit]
+        self.ends[tag][row] = end[hit]
+
+    def whole(self) -> Bools:
+        """Which of them end, and have what each header must have."""
+        whole = self.body > 0
         for tag in _DENSE:
-            good &= begins[tag] > 0 if tag in begins else np.zeros(count, np.bool_)
-        return begins, ends, good
+            whole &= self.begins.get(tag, 0) != 0
+        return whole
 
 
 class _Lines(NamedTuple):
@@ -256,76 +326,65 @@ class _Lines(NamedTuple):
     start: Ints
     trailer: Ints
     stop: Ints
+    tail: Words  # from the delimiter before the trailer on
 
     def only(self, rows: Ints) -> _Lines:
-        return _Lines(*(column.take(rows) for column in self))
+        row, start, trailer, stop, tail = self
+        return _Lines(
+            *(row.take(rows), start.take(rows), trailer.take(rows), stop.take(rows)),
+            tail.take(rows),
+        )
 
 
 class _Walk:
     """Goes through the first fields of many messages, one of each at a time."""
 
-    def __init__(self, text: Text, start: Ints, width: int) -> None:
+    def __init__(self, text: Text, start: Ints, width: int, delimiter: int) -> None:
         count = len(start)
         # One window before the first one and one behind the last: words may reach there.
         places = np.concatenate([start[:1], start, start[-1:]])
         view = _gathered(text.view, places, width)
         self.text = Text(view, words_of(view))
-        self.base = np.arange(1, count + 1) * width  # of the bits in the first of `_ahead`
+        self.base = np.arange(1, count + 1) * width  # where each window begins
         self.at = self.base
-        bits = np.packbits(view[width:-width] == 1, bitorder="little")
+        bits = np.packbits(view[width:-width] == delimiter, bitorder="little")
         marks = bits.view(np.uint64).reshape(count, width // 64)
+        self._behind = 0  # bytes of each window before those of `_ahead`
         self._ahead = [marks[:, word].copy() for word in range(width // 64)]
 
     def step(self) -> Ints:
         """Where the field at `at` ends; the next one is behind that."""
         bits = self._ahead[0]
-        place = _lowest(bits)
+        place = lowest(bits)
         over = place == 64
         if over.any():
             if len(self._ahead) > 1 and over.all():
                 del self._ahead[0]
-                self.base = self.base + 64
+                self._behind += 64
                 return self.step()
             rows = np.flatnonzero(over)
             for more in self._ahead[1:]:
                 some = more[rows]
-                found = _lowest(some)
+                found = lowest(some)
                 place[rows] += found
                 some &= some - _ONE
                 more[rows] = some
                 rows = rows[found == 64]
         bits &= bits - _ONE
-        end = self.base + place
+        end = self.base + self._behind
+        end += place
         self.at = end + 1
         return end
 
     def seen(self) -> Bools:
         """Whether the field at each place begins in the window."""
-        seen: Bools = self.at - self.base <= 64 * len(self._ahead)
+        seen: Bools = self.at - self.base <= self._behind + 64 * len(self._ahead)
         return seen
 
     def keep(self, rows: Ints) -> None:
         """Go on with these alone."""
         self.base, self.at = self.base.take(rows), self.at.take(rows)
         self._ahead = [bits.take(rows) for bits in self._ahead]
-
-
-def _lowest(bits: Words) -> npt.NDArray[np.uint8]:
-    """Which is the lowest bit that is set; 64 when there is none."""
-    below = bits - _ONE
-    below &= ~bits
-    place: npt.NDArray[np.uint8] = np.bitwise_count(below)
-    return place
-
-
-def _check_sums(text: Text, lines: _Lines) -> tuple[npt.NDArray[np.uint32], Bools]:
-    """What CheckSum(10) says, and whether it is there and right."""
-    halves = text.words[lines.trailer - 1].view(np.uint32)
-    check_sum, good = few_digits_of(halves[1::2], 3)
-    good &= halves[::2] == _TRAILER
-    good &= lines.stop - lines.start <= _records.QUOTED_MAX - SLACK
-    good &= sums(text, lines.start, lines.trailer) == check_sum
-    return check_sum, good
 
 
 def _gathered(view: Bytes, at: Ints, width: int) -> Bytes:

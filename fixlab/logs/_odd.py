@@ -85,7 +85,7 @@ def read_exactly(
     return max(position, stop), taken, records
 
 
-def counted(lines: Lines, found: Messages, kept: Bools, text: Bools, tally: Tally) -> None:
+def tallied(lines: Lines, found: Messages, kept: Bools, text: Bools, tally: Tally) -> None:
     """Adds what belongs to no row of the messages that are kept, and of the text."""
     sizes = lines.stop - lines.begin
     lengths = (found.end - found.start)[kept[found.line]]

@@ -1,9 +1,9 @@
 """The fast reader: all lines of a block at once, with NumPy; odd ones go to the exact reader.
 
-Of application messages divided by SOH only the header is cut into fields (`_heads`), unless a
-column of their bodies is asked for. All other lines are cut into all their fields (`_lines`,
-`_values`). What is not sure to read the same there goes to the exact reader (`_odd`), such as
-data fields, quoted messages, bars that are no delimiter.
+Of application messages divided by SOH or bars only the header is cut into fields (`_heads`),
+unless a column of their bodies is asked for. A line without "=" is text. All other lines are
+cut into all their fields (`_lines`, `_values`). What is not sure to read the same there goes
+to the exact reader (`_odd`), such as data fields, quoted messages, bars that are no delimiter.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from fixlab.logs import _records
+from fixlab.logs._bits import Bits, counted, places_of
 from fixlab.logs._columns import Block, Book, block_of, merged
-from fixlab.logs._fields import FieldTable
+from fixlab.logs._fields import table_of
 from fixlab.logs._heads import Heads
 from fixlab.logs._lines import Cutter, Lines, Messages
-from fixlab.logs._odd import counted, read_exactly, sorted_out
+from fixlab.logs._odd import read_exactly, sorted_out, tallied
 from fixlab.logs._prefixes import Prefixes
 from fixlab.logs._records import Reader, Record, Tally
 from fixlab.logs._style import START_BYTES_MAX, Style
@@ -50,16 +51,17 @@ class Scanner:
     def __init__(self, style: Style, book: Book, tags: Sequence[int] = ()) -> None:
         self._book = book
         self._tags = tuple(dict.fromkeys(tags))
-        self._table = FieldTable(tuple(dict.fromkeys((*TAGS, *self._tags))))
+        self._table = table_of(tuple(dict.fromkeys((*TAGS, *self._tags))))
         self._cutter = Cutter(style.delimiter, self._table, book.begins)
         prefixes = Prefixes(style)
         self._columns = Columns(self._table, book, prefixes, self._tags)
         self._reader = Reader(style)
         self._fast = not style.two_lines and b"\n" not in style.delimiter
-        # A bar divides fields or not by what is behind it, so all of them are looked at.
-        by_heads = style.delimiter == b"\x01" and not self._tags
-        self._heads = Heads(book, prefixes) if by_heads else None
+        self._bars = style.delimiter == b"|"
+        by_heads = style.delimiter in (b"\x01", b"|") and not self._tags
+        self._heads = Heads(style.delimiter, book, prefixes) if by_heads else None
         self._pause = 0
+        self._bits = Bits()
         self.tally = Tally()
 
     def scan(
@@ -117,7 +119,7 @@ class Scanner:
         kept[taken] = is_text[taken] = False
         stop = np.searchsorted(lines.begin, position)
         kept[stop:] = is_text[stop:] = False
-        counted(lines, found, kept, is_text, self.tally)
+        tallied(lines, found, kept, is_text, self.tally)
         blocks = [self._columns.block(text, lines, found, kept, base)]
         if records:
             blocks.append(self._slow(records, base))
@@ -134,7 +136,8 @@ class Scanner:
         last: bool,
     ) -> tuple[int, list[Block]] | None:
         """As `_scan_lines`; None when too little would be read by the headers."""
-        ends = np.flatnonzero(text.view[begin:end] == 10)
+        line_end = self._bits.of(text.view, begin, end, 10)
+        ends = places_of(line_end)
         if len(ends) < _LINES_MIN:
             return None
         ends += begin
@@ -142,11 +145,24 @@ class Scanner:
         begins[0] = begin
         begins[1:] = ends[:-1] + 1
         sizes = ends + 1 - begins
-        found = heads.read(text, begins, ends)
+        bars = None
+        if self._bars:
+            if data.find(b"\x01", begin, end) >= 0:
+                return None  # some messages may have SOH
+            bars = self._bits.bars(text.view, begin, end, line_end)
+        found = heads.read(text, begins, ends, bars)
         easy = np.zeros(len(ends), np.bool_)
         if found is not None:
             easy[found.line] = True
         left = np.flatnonzero(~easy)
+        if len(left):
+            # A line without "=" is text.
+            equals = counted(self._bits.of(text.view, begin, end, 0x3D), begin)
+            bare = equals.within(begins[left], ends[left]) == 0
+            plain, left = left[bare], left[~bare]
+            easy[plain] = True
+        else:
+            plain = left
         if found is None or sizes[left].sum() > _LEFT_MAX * sizes.sum():
             heads.widen()
             return None
@@ -164,6 +180,9 @@ class Scanner:
         gone = taken[found.line]
         if gone.any():
             found = found.only(np.flatnonzero(~gone))
+        plain = plain[~taken[plain]]
+        self.tally.text_bytes += int(sizes[plain].sum())
+        self.tally.text_lines += len(plain)
         self.tally.around_bytes += int(
             sizes[found.line].sum() - found.stop.sum() + found.start.sum()
         )
@@ -200,7 +219,7 @@ class Scanner:
         """The rows of those lines, but for what was taken; `begins` are their places."""
         gone = taken[rest.line]
         kept, is_text = rest.kept & ~gone, rest.is_text & ~gone
-        counted(rest.lines, rest.found, kept, is_text, self.tally)
+        tallied(rest.lines, rest.found, kept, is_text, self.tally)
         block = self._columns.block(rest.text, rest.lines, rest.found, kept, base)
         moved = (begins - rest.begins)[rest.line]
         block.dense["offset"] += moved[rest.found.line][kept[rest.found.line]]

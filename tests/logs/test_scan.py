@@ -64,7 +64,7 @@ def test_bodies_of_application_messages_are_not_cut(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Pieces, "cut", counting)
     data = b"".join(line(now, wire, "quickfix") for now, wire in messages(2_000))
     assert len(log_of(data)) == 2_000
-    assert 0 < sum(cut) < 0.1 * len(data)
+    assert sum(cut) < 0.1 * len(data)
     cut.clear()
     assert len(log_of(data, tags=(11,))) == 2_000
     assert sum(cut) >= len(data)
