@@ -14,6 +14,7 @@ from fixlab.frames import MISSING
 _ABSURD = 100_000
 # Rows in which the highest number of late is looked for.
 _LATEST = 4_096
+_NEAR = 16
 
 
 def fills(case: Case) -> Iterator[Found]:
@@ -61,9 +62,16 @@ def _due(case: Case, event: Event, ask: Event | None) -> int | None:
 
 
 def _highest(case: Case, event: Event) -> int | None:
-    """The highest number of these seen before the row, in its epoch."""
+    """The highest number of these seen before the row, in its epoch.
+
+    One that the fill does not go beyond is as good: then nobody looks for a higher one.
+    """
     since = case.epoch_row(event)
     rows = case.between(event.session, event.sender, since, event.row - 1)[-_LATEST:]
+    near = rows[-_NEAR:]
+    top = int(case.number[near].max(initial=MISSING, where=case.valid[near]))
+    if event.end is not None and top >= event.end:
+        return top
     seen = case.number[rows]
     own = seen[(seen != MISSING) & case.valid[rows]]
     fills = [

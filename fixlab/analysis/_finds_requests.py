@@ -118,7 +118,7 @@ def _request_topics(events: list[Event]) -> tuple[tuple[object, ...], ...]:
 def _ignored(case: Case, asks: list[Event], excused: set[int]) -> Iterator[Found]:
     """Asked again for what a gap fill had covered."""
     for event in asks[1:]:
-        if event.row in excused or event.begin is None:
+        if event.row in excused or event.begin is None or case.filled_to(event) < event.begin:
             continue
         for fill in case.before(Kind.FILLED, event):
             begin, end = fill.begin or 0, fill.end or 0

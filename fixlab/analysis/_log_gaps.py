@@ -14,7 +14,8 @@ from fixlab.analysis._events import Event, Kind
 from fixlab.analysis._reconstruct import reconstruct
 from fixlab.analysis._recovery_events import Ends, Usual
 from fixlab.analysis._rows import milliseconds, taken
-from fixlab.frames import GAPS, HOW_CLOSED, build, categorical, nanoseconds, numbers, renamed
+from fixlab.analysis._streams import numbers_at
+from fixlab.frames import GAPS, HOW_CLOSED, build, categorical, nanoseconds, renamed
 
 Ints = npt.NDArray[np.int64]
 
@@ -175,7 +176,7 @@ def _table(frame: pd.DataFrame, found: _Columns) -> pd.DataFrame:
             "end_seq_no": found.end,
             "count": found.end - found.begin + 1,
             "noticed": noticed,
-            "noticed_by": numbers(frame[["msg_seq_num"]].iloc[found.opened], "msg_seq_num"),
+            "noticed_by": numbers_at(frame, "msg_seq_num", found.opened),
             "noticed_msg_type": renamed(
                 np.asarray(frame["msg_type"].array.codes)[found.opened], [*types, ""]
             ),

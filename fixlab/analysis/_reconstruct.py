@@ -345,8 +345,10 @@ def _views(columns: Columns, items: Items) -> Iterator[tuple[int, str]]:
     """Each stream in order of appearance, and how the log sees it."""
     codes, at = np.unique(items.stream, return_index=True)
     rows = items.row[at]
-    direction = columns.frame["direction"].iloc[rows].astype("str").tolist()
-    found = dict(zip(codes.tolist(), direction, strict=True))
+    direction = columns.frame["direction"].array
+    texts = [*map(str, direction.categories), ""]
+    views = (texts[code] for code in direction.codes[rows].tolist())
+    found = dict(zip(codes.tolist(), views, strict=True))
     for place in np.argsort(rows, kind="stable").tolist():
         code = int(codes[place])
         yield code, found[code]

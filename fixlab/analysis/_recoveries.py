@@ -20,8 +20,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fixlab.analysis._streams import DUP, PLAIN, SPECIAL, Columns, Items, session_codes
-from fixlab.frames import MISSING, numbers
+from fixlab.analysis._streams import (
+    DUP,
+    PLAIN,
+    SPECIAL,
+    Columns,
+    Items,
+    numbers_at,
+    session_codes,
+)
+from fixlab.frames import MISSING
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -101,10 +109,11 @@ def plan_of(items: Items, columns: Columns, views: Sequence[str]) -> Plan:
     inside = np.append(0, np.cumsum(quiet))
     if len(ordered.answers) >= _STRETCHES_MAX:  # then too little is usual to be worth it
         return _planned(ordered, _none(), quiet)
-    found = _noticed(ordered, what, inside, columns)
+    chains = _chains(ordered, what)
+    found = _noticed(ordered, what, inside, columns, chains)
     used = found.request[found.request >= 0]
     seen_in = np.array([view == "in" for view in views], np.bool_)
-    more = _asked_for(ordered, what, inside, columns, used, seen_in)
+    more = _asked_for(ordered, what, inside, columns, chains, used, seen_in)
     both = [
         np.concatenate([getattr(found, each.name), getattr(more, each.name)])
         for each in fields(Recoveries)
@@ -180,7 +189,7 @@ def _what(items: Items, columns: Columns) -> tuple[Any, Ints]:
     last[special[~valid | ~(sound | change)]] = -1
     change &= valid
     at, rows = special[change], rows[change]
-    new = numbers(columns.frame[["new_seq_no"]].iloc[rows], "new_seq_no")
+    new = numbers_at(columns.frame, "new_seq_no", rows)
     fills = columns.frame["gap_fill"].to_numpy(np.bool_)[rows] & (new > items.first[at])
     what[at[fills]] = _FILL
     last[at] = np.where(new > 0, new - 1, -1)
@@ -267,9 +276,10 @@ def _chains(ordered: Ordered, what: Any) -> _Chains:
     )  # fmt: skip
 
 
-def _noticed(ordered: Ordered, what: Any, inside: Ints, columns: Columns) -> Recoveries:
+def _noticed(
+    ordered: Ordered, what: Any, inside: Ints, columns: Columns, chains: _Chains
+) -> Recoveries:
     """Recoveries that a message with too high a number begins."""
-    chains = _chains(ordered, what)
     by_stream = ordered.by_stream
     place = np.flatnonzero((what[by_stream] == _NEW) & (ordered.due > 0))
     place = place[ordered.items.first[by_stream[place]] > ordered.due[place]]
@@ -300,10 +310,15 @@ def _noticed(ordered: Ordered, what: Any, inside: Ints, columns: Columns) -> Rec
 
 
 def _asked_for(
-    ordered: Ordered, what: Any, inside: Ints, columns: Columns, used: Ints, seen_in: Bools
+    ordered: Ordered,
+    what: Any,
+    inside: Ints,
+    columns: Columns,
+    chains: _Chains,
+    used: Ints,
+    seen_in: Bools,
 ) -> Recoveries:
     """Recoveries of what the log shows to have left: the request begins them."""
-    chains = _chains(ordered, what)
     request = np.setdiff1d(np.flatnonzero(what == _REQUEST), used, assume_unique=True)
     stream = _others(ordered, session_codes(columns.streams))[ordered.items.stream[request]]
     known = (stream >= 0) & ~seen_in[stream]
@@ -341,8 +356,9 @@ def _others(ordered: Ordered, codes: Ints) -> Ints:
 
 def _range(columns: Columns, rows: Ints) -> tuple[Ints, Ints]:
     """BeginSeqNo(7) and EndSeqNo(16) of requests; 0 for an end that is not there."""
-    part = columns.frame[["begin_seq_no", "end_seq_no"]].iloc[rows]
-    begin, end = numbers(part, "begin_seq_no"), numbers(part, "end_seq_no")
+    begin, end = (
+        numbers_at(columns.frame, name, rows) for name in ("begin_seq_no", "end_seq_no")
+    )
     return begin, np.where(end == MISSING, 0, end)
 
 
