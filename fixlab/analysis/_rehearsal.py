@@ -138,7 +138,9 @@ class Rehearsal:
         self._hides_beats = hides_beats(lines, config.heartbeat_seconds)
         # What came while numbers were missing, and may have been dropped.
         self._early: deque[int] = deque(maxlen=_EARLY_MAX)
+        self._old_next = self._out_next  # before the last reset
         self._asked = False  # the engine asked for something already
+        self._waited = False  # something left as a repeat in this connection, and never before
         self._open_from: int | None = None  # BeginSeqNo(7) of the last open ResendRequest
         self._spoke = lines[0].time  # when the engine last sent something
         if self._deduced:
@@ -225,6 +227,7 @@ class Rehearsal:
         self._store.commit()
         self.session = Session(self.config, self.role, self._store)
         self._ended = self._other_next = self._open_from = None
+        self._waited = False
 
     def _judge_left(self, last: int) -> None:
         """Deviations out of what is overdue when nothing more comes."""
@@ -439,6 +442,7 @@ class Rehearsal:
         following = iter(messages)
         for row in output.transitions:
             if row.kind is _K.RESET_BOTH:
+                self._old_next = self._out_next
                 self._number_due()
                 self._out_next = row.next_out
                 self._owed.clear()
@@ -504,6 +508,10 @@ class Rehearsal:
         self._queued(at)
         self._absorb(self.session.connected(self._now), self._now, None)
         self._store.commit()
+        if not self._given:
+            # LGN-18: whether it asks for a reset is its own affair, and no log tells why.
+            for due in self._due:
+                due.act = due.act._replace(reset=act.reset)
 
     def _new(self, act: Act, *, opens: bool) -> _Due | None:
         """A new message: one that is due, one that tries to be, or one of the engine's own."""
@@ -609,6 +617,9 @@ class Rehearsal:
             self.session._send_logout("LGO-01", "", _S.LOGOUT_SENT)
         elif state in (_S.ACTIVE, _S.LOGON_SENT, _S.CONNECTED, _S.RESET_SENT):
             # LGN-26, LGO-10: it refuses the Logon, which is for the application to decide.
+            number = self._line.act.number or 0
+            if number >= self._old_next and any(due.act.reset for due in self._due):
+                self._other_next = number  # and with it the reset
             self._due = [due for due in self._due if due.act.msg_type != LOGON]
             self.session.disconnected(self._now)
             self._ended = (self._now, "LGO-10", True)
@@ -693,6 +704,7 @@ class Rehearsal:
             self._owed.resent(number)
         elif number >= self._out_next:
             # RSP-15, SCH-08: numbered while it could not leave, so it leaves as a repeat.
+            self._waited = True
             self._count(act, raw, may_skip=True)
         elif not self._store.has(number):
             self._keep(number, raw)  # the same, or sent before the log begins
@@ -703,8 +715,10 @@ class Rehearsal:
         """Whether a number that is not owed, or not any more, may come again all the same."""
         # An open request covers what was sent until it arrived, and in somebody else's log
         # that is more than stands before it.
-        crossed = not self._keeps_log and self._open_from is not None
-        return self._owed.asked_again(number) or (crossed and number >= (self._open_from or 0))
+        # So it is with numbers that had to wait: they were not sent yet for all that shows.
+        covers = self._open_from is not None and number >= self._open_from
+        crossed = covers and (self._waited or not self._keeps_log)
+        return crossed or self._owed.asked_again(number)
 
     def _sequence_reset(self, act: Act) -> None:
         new, number = act.new, act.number
