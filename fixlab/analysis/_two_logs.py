@@ -135,13 +135,15 @@ def _epochs(frame: pd.DataFrame, row: Ints) -> Ints:
     resets: dict[tuple[str, str], list[int]] = {}
     for event in reconstruct(frame).of(Kind.EPOCH):
         resets.setdefault((event.session, event.sender), []).append(event.row)
-    sessions, senders = frame["session"].cat.categories, frame["sender"].cat.categories
+    sessions, senders = (
+        {str(name): code for code, name in enumerate(frame[column].cat.categories)}
+        for column in ("session", "sender")
+    )
     session, sender = codes(frame, "session")[row], codes(frame, "sender")[row]
     of_side = grouped(session * len(senders) + sender, np.ones(len(row), np.bool_))
     epoch = np.zeros(len(row), np.int64)
     for (name, who), rows in resets.items():
-        key = sessions.get_loc(name) * len(senders) + senders.get_loc(who)
-        at = of_side.get(key)
+        at = of_side.get(sessions[name] * len(senders) + senders[who])
         if at is not None:
             epoch[at] = np.searchsorted(np.sort(rows), row[at], "right")
     return epoch

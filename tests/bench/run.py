@@ -2,8 +2,8 @@
 
     python tests/bench/run.py [PART ...]
 
-The parts are codec, stores, import, journal, sessions, replays, simulations, conformance, logs
-and gaps; all of them when none is named.
+The parts are codec, stores, import, journal, sessions, replays, simulations, conformance, logs,
+gaps and two_logs; all of them when none is named.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tests.bench import (
     sessions,
     simulations,
     stores,
+    two_logs,
 )
 from tests.bench.measure import machine
 
@@ -38,6 +39,7 @@ PARTS = {
     "conformance": conformance.run,
     "logs": logs.run,
     "gaps": gaps.run,
+    "two_logs": two_logs.run,
 }
 
 
