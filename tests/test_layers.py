@@ -53,7 +53,11 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
 EXTRA = {
     # What plays a log back drives a session, on messages as they came.
     "analysis/_replay.py": ("session", "wire"),
-    "analysis/_rehearsal.py": ("session", "stores", "wire"),
+    "analysis/_rehearsal.py": ("session", "wire"),
+    "analysis/_stage.py": ("session", "stores", "wire"),
+    "analysis/_connecting.py": ("session", "wire"),
+    "analysis/_answers.py": ("wire",),
+    "analysis/_speech.py": ("session", "wire"),
     # Writes a page with pictures, and loads what draws them for it on first use.
     "analysis/findings.py": ("plots",),
     # Tells a run in plain text, and loads the ladder for it on first use.

@@ -151,7 +151,10 @@ def _resets_silently(lines: Sequence[Line]) -> tuple[bool, bool]:
     scores = [[0, 0], [0, 0]]
     for at, line in enumerate(lines):
         act, logon = line.act, _is_logon(line.act)
-        if not act.is_new or act.number is None:
+        if act.number is None:
+            continue
+        if not act.is_new:
+            last[line.out] = max(last[line.out], act.number if act.poss_dup else 0)
             continue
         refuses = act.msg_type == LOGOUT and at > 0 and _is_logon(lines[at - 1].act)
         if ((logon and not act.reset) or refuses) and last[line.out]:

@@ -12,7 +12,8 @@ import pandas as pd
 from fixlab import redact, times
 from fixlab.analysis._acts import Act
 from fixlab.analysis._habits import Line, settings_of
-from fixlab.analysis._rehearsal import Deviation, Rehearsal
+from fixlab.analysis._rehearsal import Rehearsal
+from fixlab.analysis._stage import Deviation
 from fixlab.errors import ConfigError
 from fixlab.frames import FINDINGS, MESSAGES, MISSING, REPLAY, build, check, nanoseconds
 from fixlab.rules import RULES, Level

@@ -65,7 +65,7 @@ class Tally:
 class Reader:
     """Reads on from where it stands. Between calls it stands between two messages."""
 
-    __slots__ = ("_above", "_fragment", "_style", "in_line", "tally")
+    __slots__ = ("_above", "_clear", "_fragment", "_style", "in_line", "tally")
 
     def __init__(self, style: Style) -> None:
         self._style = style
@@ -73,6 +73,7 @@ class Reader:
         self.tally = Tally()
         self.in_line = False  # whether a row or a piece of text came before in this line
         self._above = b""  # the line before this one, if it was text and the style wants it
+        self._clear = 0  # up to here there is no line end, from where it stands
 
     def read(
         self, data: bytes | bytearray, position: int, end: int, *, last: bool, until: int
@@ -81,6 +82,7 @@ class Reader:
         cannot be decided without bytes behind `end`. `last` says that there are none.
         """
         found: list[Record] = []
+        self._clear = 0
         while position < until:
             after = self._step(data, position, end, last, found)
             if after < 0:
@@ -103,7 +105,7 @@ class Reader:
         """One piece of text, and the message behind it if it stands in the same line."""
         limit = min(position + RECORD_MAX, end)
         known = last or end >= position + RECORD_MAX + START_BYTES_MAX
-        line_end = data.find(b"\n", position, limit)
+        line_end = self._line_end(data, position, limit)
         if line_end < 0 and not known:
             # Many messages may stand in one line, so the first of them need not wait for it.
             start = START.search(data, position, limit)
@@ -129,6 +131,15 @@ class Reader:
         found.append(record._replace(said=said(prefix, self._style)))
         self.in_line, self._above = data[record.end - 1] != 10, b""
         return record.end
+
+    def _line_end(self, data: bytes | bytearray, position: int, limit: int) -> int:
+        """The first line end in [position, limit), or -1; none of it is looked at twice."""
+        at = max(position, self._clear)
+        if at >= limit:
+            return -1
+        line_end = data.find(b"\n", at, limit)
+        self._clear = limit if line_end < 0 else line_end
+        return line_end
 
     def _text(
         self,

@@ -26,6 +26,8 @@ KNOWN = {
     "a reset in session that is tried again": ("read", 566),
     "ranges that an engine asks for, of a profile that drops": ("read", 588),
     "a Logon that goes back and is refused": ("read", 610),
+    "a reset that goes down with its Logon": ("read", 814),
+    "a reset that nobody answered, and a Logon without": ("read", 797),
     "numbers that begin anew after a cut": ("read", 646),
     "an answer at the beginning, and a Logon right behind it": ("cut", 16),
     "an answer at the beginning, and a Logon much later": ("cut", 79),
@@ -46,7 +48,7 @@ def departs(config: SessionConfig) -> bool:
     return fills_over or not (config.check_silence and config.persist_messages)
 
 
-def played(folder: Path, how: str, seed: int) -> int:
+def played(folder: Path, how: str, seed: int, *, all_of: bool = False) -> int:
     """Play both sides of a seed; how many messages were judged."""
     lab, logs = logs_of(MIX(seed))
     messages = 0
@@ -55,7 +57,7 @@ def played(folder: Path, how: str, seed: int) -> int:
         lines: list[Line] = logs[config.sender_comp_id]
         if how == "cut" and len(lines) > 5:
             lines = lines[random.Random(f"cut/{seed}").randrange(1, len(lines) - 3) :]
-        if not lines or (how != "config" and departs(config)):
+        if not lines or (departs(config) and not all_of):
             continue
         side = config.sender_comp_id
         log = read(folder, lines, "prefixed", ours=side)
@@ -72,10 +74,10 @@ def played(folder: Path, how: str, seed: int) -> int:
 @pytest.mark.parametrize("block", range(3))
 def test_who_conforms_is_blamed_for_nothing(tmp_path: Path, how: str, block: int) -> None:
     seeds = range(2_000 + 12 * block, 2_012 + 12 * block)
-    assert sum(played(tmp_path, how, seed) for seed in seeds) > 100
+    assert sum(played(tmp_path, how, seed) for seed in seeds) > 50
 
 
 @pytest.mark.parametrize("why", KNOWN)
 def test_what_once_was_a_false_alarm(tmp_path: Path, why: str) -> None:
     how, seed = KNOWN[why]
-    assert played(tmp_path, how, seed) > 0
+    assert played(tmp_path, how, seed, all_of=True) > 0

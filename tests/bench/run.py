@@ -3,7 +3,7 @@
     python tests/bench/run.py [PART ...]
 
 The parts are codec, stores, import, journal, sessions, replays, simulations, conformance, logs,
-gaps and plots; all of them when none is named.
+gaps, plots and two_logs; all of them when none is named.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from tests.bench import (
     sessions,
     simulations,
     stores,
+    two_logs,
 )
 from tests.bench.measure import machine
 
@@ -40,6 +41,7 @@ PARTS = {
     "logs": logs.run,
     "gaps": gaps.run,
     "plots": plots.run,
+    "two_logs": two_logs.run,
 }
 
 
