@@ -25,6 +25,9 @@ from fixlab.frames import MESSAGES, MISSING, check, numbers
 
 _INTEGERS = ("begin_seq_no", "end_seq_no", "new_seq_no", "next_expected", "heart_bt_int")
 
+# Directions that do not tell what left from what arrived: a capture stands in between, and
+# times only make it likely who kept a log.
+_UNSURE = ("captured", "timing")
 _WINDOW = 1 << 12  # rows looked at together for one number
 
 
@@ -220,8 +223,11 @@ def _views(columns: Columns, items: Items) -> Iterator[tuple[int, str]]:
     """Each stream in order of appearance, and how the log sees it."""
     codes, at = np.unique(items.stream, return_index=True)
     rows = items.row[at]
-    direction = columns.frame["direction"].iloc[rows].astype("str").tolist()
-    found = dict(zip(codes.tolist(), direction, strict=True))
+    frame = columns.frame.iloc[rows]
+    found = dict(zip(codes.tolist(), frame["direction"].astype("str"), strict=True))
+    if "direction_from" in frame:  # a recorded frame knows its side
+        why = zip(codes.tolist(), frame["direction_from"].astype("str"), strict=True)
+        found |= {code: "" for code, source in why if source in _UNSURE}
     for place in np.argsort(rows, kind="stable").tolist():
         code = int(codes[place])
         yield code, found[code]
