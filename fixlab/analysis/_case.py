@@ -121,6 +121,11 @@ class Case:
         """Text(58) of a row."""
         return str(self.frame["text"].iloc[row])
 
+    @cached_property
+    def sending(self) -> Ints:
+        """SendingTime(52) of each row."""
+        return nanoseconds(self.frame, "sending_time")
+
     def seconds(self, one: int, other: int) -> float:
         """From one row to another; nan when a time is missing."""
         a, b = int(self.time[one]), int(self.time[other])
@@ -213,6 +218,14 @@ class Case:
         """The last row of the connection that an event is in."""
         last = len(self.time) - 1
         return self._connection_ends.get((event.session, event.connection), last)
+
+    @cached_property
+    def _connection_starts(self) -> dict[tuple[str, int], int]:
+        return {(e.session, e.connection): e.row for e in self.of(Kind.CONNECTED)}
+
+    def start_of(self, event: Event) -> int:
+        """The Logon that began the connection that an event is in; 0 is before the log."""
+        return self._connection_starts.get((event.session, event.connection), 0)
 
     @cached_property
     def heartbeat(self) -> dict[tuple[str, int], int]:

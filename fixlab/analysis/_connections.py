@@ -64,6 +64,8 @@ class Session:
     opener: Numbers | None = None  # whose Logon or Logout is not answered yet
     opened: int = -1  # its row
     again: bool = False  # it came while logged on
+    was_up: bool = False  # this connection had both Logons
+    torn: int = -1  # the last row that is the begin of a message
     logouts: list[Numbers] = field(default_factory=list)  # who sent one in this connection
     last_row: int = -1
     heartbeat_seconds: int = _HEARTBEAT_SECONDS
@@ -90,18 +92,13 @@ class Session:
         """New messages begin..end, none of which is remarkable."""
         self._other_than_logon(one, row)
         self._settle_own(one, begin)
-        if self.state is State.LOGON and not self.one_sided:
-            self._say(
-                Kind.BEFORE_LOGON, one, row, last_row, begin=begin, end=end,
-                count=end - begin + 1,
-            )  # fmt: skip
-        elif one in self.logouts:
+        self._before_logon(one, begin, end, row, last_row)
+        if self.state is not State.LOGON and one in self.logouts:
             self._say(
                 Kind.AFTER_LOGOUT, one, row, last_row, begin=begin, end=end,
                 count=end - begin + 1,
             )  # fmt: skip
-        if one.reset_row is not None and one.next is not None and begin <= min(2, one.next - 1):
-            one.begin_anew(begin, self.epoch, row, "followed")
+        if self._follows(one, begin, row):
             if end > begin:
                 one.new(begin + 1, end, row, last_row)
             return
@@ -119,14 +116,38 @@ class Session:
             return
         one.new(begin, end, row, last_row)
 
+    def _before_logon(
+        self, one: Numbers, begin: int, end: int, row: int, last_row: int
+    ) -> None:
+        if self.state is State.LOGON and not self.one_sided:
+            self._say(
+                Kind.BEFORE_LOGON, one, row, last_row, begin=begin, end=end,
+                count=end - begin + 1,
+            )  # fmt: skip
+
+    def _follows(self, one: Numbers, begin: int, row: int) -> bool:
+        """The other side asked to begin anew, and `begin` shows that this one did."""
+        if one.reset_row is None or one.next is None or begin >= one.next:
+            return False
+        # Without any Logon in answer it was lost, and what stood before `begin` with it.
+        if begin > 2 and self.state is not State.LOGON:
+            return False
+        one.begin_anew(begin, self.epoch, row, "followed")
+        if begin > 1 and self.state is State.LOGON:
+            one.open(1, begin - 1, row, asked=False, by=one.sender)
+        return True
+
     def dups(self, one: Numbers, begin: int, end: int, row: int, last_row: int) -> None:
         """Messages begin..end with PossDupFlag(43)=Y."""
         self._other_than_logon(one, row)
+        self._before_logon(one, begin, end, row, last_row)
         one.dup(begin, end, row, last_row)
 
     def special(self, one: Numbers, it: Special) -> None:
         """Any other message."""
         number = it.number
+        if it.defect == "truncated":
+            self.torn = it.row
         if not it.valid:
             told = it.defect in ("body_length", "check_sum")
             if number is None or number < 1 or not told or it.poss_dup or it.msg_type == "4":
@@ -146,6 +167,7 @@ class Session:
             return
         if it.msg_type != "5":
             self._other_than_logon(one, it.row)
+            self._before_logon(one, number, number, it.row, it.row)
         if it.msg_type == "4":
             if it.gap_fill:
                 one.fill(number, it.new, it.row)
@@ -159,9 +181,9 @@ class Session:
             self._refused_low(one, it)
         else:
             self._settle_own(one, number)
-        if it.msg_type == "2" and self.state is State.LOGON and not self.one_sided:
-            self._say(Kind.BEFORE_LOGON, one, it.row, it.row, begin=number, end=number, count=1)
-        one.new(number, number, it.row, it.row)
+        follows = self._follows(one, number, it.row)
+        if not follows:
+            one.new(number, number, it.row, it.row)
         self._by_type(one, it)
 
     def _by_type(self, one: Numbers, it: Special) -> None:
@@ -201,6 +223,7 @@ class Session:
             self.heartbeat_seconds = it.heart_bt_int or _HEARTBEAT_SECONDS
         if cause == "answer":
             self.state, self.opener, self.again = State.UP, None, False
+            self.was_up = True
         if not silent:
             self._count_logon(one, it, number, cause, asked_reset)
         one.say(Kind.LOGON, it.row, begin=number, expected=before, other=answered, cause=cause)
@@ -217,6 +240,8 @@ class Session:
             return "repeat" if self.opener is one else "answer"
         if self.state in (State.DOWN, State.LOGOUT) or self.connection == 0:
             return "first"
+        if self.torn >= 0 and self.torn == self.last_row and self.state is State.UP:
+            return "first"  # the line was lost in the middle of the message before
         if self.state is State.UP and one.reset_row is not None:
             return "answer"  # LGN-19: the other side asked to begin anew in session
         if it.reset and not self._long_silent(it):
@@ -377,8 +402,9 @@ class Session:
         self.probes.clear()
         for side in self.sides:
             self._still_low(side)
-            side.disconnected(row)
+            side.disconnected(row, heard=self.was_up and not self.one_sided)
         self.state, self.opener, self.again = State.DOWN, None, False
+        self.was_up = False
 
     def finish(self) -> None:
         """The log ends."""

@@ -29,7 +29,7 @@ def defects(case: Case) -> Iterator[Found]:
         session = _name(case.sessions, case.session[row]) or (missed.session if missed else "")
         number = int(case.number[row])
         which = "" if number == MISSING else f" with MsgSeqNum(34) {number}"
-        if defect == "truncated" and _line_cut(case, row):
+        if _line_cut(case, row, defect):
             fate = "The connection was lost in the middle of it."
             level, confidence, asked = "info", "high", False
         elif asked:
@@ -59,10 +59,15 @@ def _name(names: list[str], code: int) -> str:
     return names[code] if code >= 0 else ""
 
 
-def _line_cut(case: Case, row: int) -> bool:
-    """Whether a Logon comes next: then the message was on its way when the line was lost."""
-    behind = case.msg_type[row + 1 : row + 2]
-    return bool(len(behind)) and case.type_of(row + 1) == "A"
+def _line_cut(case: Case, row: int, defect: str) -> bool:
+    """Whether a Logon comes next: then the message was on its way when the line was lost.
+
+    In a log without line ends the Logon may be damaged by that, too.
+    """
+    if row + 1 >= len(case.valid):
+        return False
+    behind = case.type_of(row + 1) == "A"
+    return behind and (defect == "truncated" or not case.valid[row + 1])
 
 
 def _missed(case: Case, row: int) -> Event | None:

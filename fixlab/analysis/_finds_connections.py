@@ -34,9 +34,18 @@ def second_logons(case: Case) -> dict[int, Event]:
             for e in case.after(Kind.LOGON, event, sender=event.receiver)
         )  # fmt: skip
         heard = case.between(event.session, event.receiver, event.row, case.end_of(event))
-        if not answered and len(heard):
-            found[event.row] = event
+        heard = heard[case.valid[heard]]
+        if not answered and len(heard) and not _torn(case, event.row):
+            # A jump may stand for the Logon in answer, lost on the way.
+            gaps = case.after(Kind.GAP, event, sender=event.receiver)[:1]
+            if not any(gap.row == int(heard[0]) for gap in gaps):
+                found[event.row] = event
     return found
+
+
+def _torn(case: Case, row: int) -> bool:
+    """Whether the row before is the begin of a message only: the line was lost in it."""
+    return row > 0 and str(case.frame["defect"].iloc[row - 1]) == "truncated"
 
 
 def connections(case: Case) -> Iterator[Found]:
@@ -124,17 +133,31 @@ def before_logon(case: Case) -> Iterator[Found]:
         if key in seen or (event.session, event.connection) in again:
             continue
         seen.add(key)
+        lost = _logon_lost(case, event)
         yield Found(
             "MSG_BEFORE_LOGON", event.row, event.session,
             f"{event.by} sends {event.begin} (MsgType(35) {case.type_of(event.row)}) before "
-            "the Logon is answered.",
-            side=event.by, by=event.by, begin=event.begin, end=event.end,
+            "the Logon is answered."
+            + (" Its Logon may have been lost on the way." if lost else ""),
+            side="" if lost else event.by, by=event.by, begin=event.begin, end=event.end,
+            severity="risk" if lost else "", confidence="low" if lost else "high",
             # Its own Logon may still be on the way when the other side hangs up.
             topics=(
                 *connection_topic(event),
                 ("connection", event.session, event.connection + 1),
             ),
         )  # fmt: skip
+
+
+def _logon_lost(case: Case, event: Event) -> bool:
+    """Whether the Logon in answer may have left, and not arrived.
+
+    Where its receiver kept the log: numbers are missing before it, or it is a repeat.
+    """
+    if case.view.get((event.session, event.sender)) == "out":
+        return False
+    gaps = case.after(Kind.GAP, event)[:1]
+    return bool(case.poss_dup[event.row]) or any(gap.row == event.row for gap in gaps)
 
 
 def outside(case: Case, schedule: Schedule | None) -> Iterator[Found]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from fixlab.analysis._case import NEAR_MAX, Case, Found, connection_topic, gap_topic, span
 from fixlab.analysis._events import Event, Kind
+from fixlab.analysis._proofs import arrival
 
 # A request should leave within a round trip, a gap close within the resend time-out.
 _ASK_SECONDS = 5.0
@@ -215,6 +216,7 @@ def logouts(case: Case) -> Iterator[Found]:
                 or event.connection != out.connection or key in done
                 or (end is not None and end.kind == Kind.CLOSED and end.row <= out.row)
                 or case.gap_asks.get(key) or out.cause == "refusal"
+                or not _seen_logged_on(case, event, out)
             ):  # fmt: skip
                 continue
             if any(a.cause == "invalid" for a in case.after(Kind.ASKED, event)):
@@ -226,8 +228,20 @@ def logouts(case: Case) -> Iterator[Found]:
                 f"{span(event.begin, event.end)}, and has not asked for it.",
                 side=out.sender, by=out.sender, begin=event.begin, end=event.end,
                 rows=(event.row,),
+                confidence="high" if case.view.get((event.session, event.sender)) else "medium",
                 topics=(*gap_topic(event), *_lost_topics(event)),
             )  # fmt: skip
+
+
+def _seen_logged_on(case: Case, gap: Event, out: Event) -> bool:
+    """Whether who logs out must have seen the gap, while the session was up."""
+    if case.next_expected_used(gap):
+        return False  # LGN-24: it need not ask
+    before = (e.row for e in case.after(Kind.BEFORE_LOGON, gap)[:1])
+    if gap.row in before:
+        return False  # without a Logon in answer there is no session
+    sent = case.view.get((gap.session, gap.sender)) == "out"
+    return not sent or arrival(case, gap, gap.sender, gap.receiver, out.row) is not None
 
 
 ALL = (gaps, mutual, lost, logouts)

@@ -58,9 +58,10 @@ def epochs(case: Case) -> Iterator[Found]:
             yield Found(
                 "RESET_TWICE", event.row, event.session,
                 f"{event.sender} resets both numbers again "
-                f"{case.seconds(before.row, event.row):.3g} s after its first reset.",
+                f"{case.seconds(before.row, event.row):.3g} s after its first reset, unless "
+                "the connection was lost in between.",
                 side=event.sender, by=event.sender, begin=event.begin, rows=(before.row,),
-                topics=topics,
+                confidence="medium", topics=topics,
             )  # fmt: skip
 
 
@@ -78,6 +79,7 @@ def too_low(case: Case) -> Iterator[Found]:
         if e.cause == "text"
     }
     explained = set()
+    low: list[tuple[Event, Found]] = []
     for event in case.of(Kind.TOO_LOW):
         if event.cause == "unsettled":
             continue
@@ -86,10 +88,11 @@ def too_low(case: Case) -> Iterator[Found]:
         if event.cause == "logon":
             yield _low_logon(case, event, told.get(key))
         else:
-            yield _again(case, event)
-    for event in case.of(Kind.LATE):
-        if _request_before(case, event) is not None:
-            yield _again(case, event)
+            low.append((event, _again(case, event)))
+    late = case.of(Kind.LATE)
+    low += [(e, _again(case, e)) for e in late if _request_before(case, e) is not None]
+    low.sort(key=lambda pair: pair[0].row)
+    yield from _joined(low)
     for event in case.of(Kind.REWOUND):
         rolled = event.begin == 1 and _pause(case, event.row) >= _ROLL_SECONDS
         yield Found(
@@ -102,6 +105,30 @@ def too_low(case: Case) -> Iterator[Found]:
     for key, event in told.items():
         if key not in explained and event.end is not None and event.begin != event.end:
             yield from _by_text(case, event)
+
+
+def _joined(found: list[tuple[Event, Found]]) -> Iterator[Found]:
+    """Numbers that follow each other in one connection are one trouble."""
+    open_: dict[tuple[str, str, str, int], Found] = {}
+    for event, each in found:
+        key = (each.code, event.session, event.sender, event.connection)
+        before = open_.get(key)
+        if before is not None and each.begin is not None and before.end == each.begin - 1:
+            open_[key] = before._replace(
+                end=each.end,
+                summary=before.summary.replace(
+                    f" {span(before.begin, before.end)} ",
+                    f" {span(before.begin, each.end)} ",
+                    1,
+                ),
+                rows=(*before.rows, each.row)[:4],
+                topics=before.topics + each.topics,
+            )
+        else:
+            if before is not None:
+                yield before
+            open_[key] = each
+    yield from open_.values()
 
 
 def _pause(case: Case, row: int) -> float:
@@ -133,7 +160,18 @@ def _low_logon(case: Case, event: Event, claim: Event | None) -> Found:
 
 def _by_text(case: Case, event: Event) -> Iterator[Found]:
     """Only the Logout's text tells that a number was too low."""
-    if (event.end or 0) < (event.begin or 0):
+    if (event.end or 0) >= (event.begin or 0):
+        return
+    if _sent_once(case, event):
+        yield Found(
+            "SEQ_TOO_LOW", event.row, event.session,
+            f"{event.receiver} refuses {event.sender}'s MsgSeqNum(34) {event.end}: it expects "
+            f"{event.begin}. By {event.sender}'s own log it sent {event.end} once, in its "
+            "turn: something between doubled it, or the other side counts wrongly.",
+            by=event.receiver, begin=event.end, end=event.begin, severity="risk",
+            confidence="medium", topics=connection_topic(event),
+        )  # fmt: skip
+    else:
         yield Found(
             "SEQ_TOO_LOW", event.row, event.session,
             f"{event.receiver} refuses {event.sender}'s MsgSeqNum(34) {event.end}: it expects "
@@ -141,6 +179,17 @@ def _by_text(case: Case, event: Event) -> Iterator[Found]:
             side=event.sender, by=event.receiver, begin=event.end, end=event.begin,
             confidence="medium", topics=connection_topic(event),
         )  # fmt: skip
+
+
+def _sent_once(case: Case, event: Event) -> bool:
+    """Whether the sender's own log has the refused number once, and those behind it too."""
+    if case.view.get((event.session, event.sender)) != "out":
+        return False
+    rows = case.between(event.session, event.sender, case.start_of(event) - 1, event.row)
+    rows = rows[case.valid[rows] & ~case.poss_dup[rows]]
+    numbers = case.number[rows]
+    wanted = range(event.end or 0, event.begin or 0)
+    return len(wanted) <= len(rows) and all(int((numbers == n).sum()) == 1 for n in wanted)
 
 
 def _request_before(case: Case, event: Event) -> Event | None:
@@ -164,13 +213,26 @@ def _again(case: Case, event: Event) -> Found:
             side=event.sender, by=event.sender, begin=event.begin, end=event.end,
             rows=(ask.row,), topics=gap_topic(event) + gap_topic(ask) + connection_topic(ask),
         )  # fmt: skip
+    # One side alone does not show a reset that the other one asked for.
+    anew = case.one_sided[event.session] and _goes_on(case, event)
     return Found(
         "DUPLICATE_NOT_FLAGGED", event.row, event.session,
         f"{event.sender} uses {span(event.begin, event.end)} a second time without "
-        "PossDupFlag(43)=Y.",
-        side=event.sender, by=event.sender, begin=event.begin, end=event.end,
+        "PossDupFlag(43)=Y"
+        + (", or began anew: the log shows one side only." if anew else "."),
+        side="" if anew else event.sender, by=event.sender, begin=event.begin, end=event.end,
+        severity="risk" if anew else "", confidence="low" if anew else "high",
         topics=(number, *connection_topic(event)),
     )  # fmt: skip
+
+
+def _goes_on(case: Case, event: Event) -> bool:
+    """Whether its sender goes on from there, or came from there."""
+    rows = case.rows_of(event.session, event.sender)
+    at = int(np.searchsorted(rows, event.row))
+    near = case.number[rows[max(at - 1, 0) : at + 2]].tolist()
+    begin, end = event.begin or 0, event.end or 0
+    return end > begin or end + 1 in near or begin - 1 in near
 
 
 def _replayed_before(case: Case, event: Event) -> bool:
@@ -192,6 +254,8 @@ def next_expected(case: Case) -> Iterator[Found]:
         if len(first) and event.begin < int(first[0]):
             continue  # of numbers below the first one the log tells nothing
         kept = case.view.get((event.session, event.sender)) == "in"
+        if event.begin < event.expected and _uncounted(case, event):
+            continue
         if event.begin > event.expected or (event.begin < event.expected and kept):
             yield Found(
                 "NEXT_EXPECTED_MISMATCH", event.row, event.session,
@@ -200,6 +264,19 @@ def next_expected(case: Case) -> Iterator[Found]:
                 side=event.receiver, by=event.by, begin=event.begin, end=event.expected,
                 confidence="high" if kept else "medium", topics=connection_topic(event),
             )  # fmt: skip
+
+
+def _uncounted(case: Case, event: Event) -> bool:
+    """Whether the first number that is not counted came before the Logon in answer.
+
+    Who refuses such messages (LGN-04) does not count them, and nothing behind them.
+    """
+    return any(
+        begun.begin is not None and event.begin is not None
+        and begun.connection < event.connection
+        and begun.begin <= (event.expected or 0) and (begun.end or begun.begin) >= event.begin
+        for begun in case.before(Kind.BEFORE_LOGON, event)
+    )  # fmt: skip
 
 
 ALL = (epochs, too_low, next_expected)

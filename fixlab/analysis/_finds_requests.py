@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from fixlab.analysis._case import Case, Found, connection_topic, gap_topic, span
 from fixlab.analysis._events import Event, Kind
+from fixlab.analysis._proofs import arrival, missed, would_ask
 from fixlab.frames import MISSING, nanoseconds
 
 _TOGETHER_NS = 5_000_000  # requests sent so close together do not know of each other's answer
@@ -123,18 +124,41 @@ def _ignored(case: Case, asks: list[Event], excused: set[int]) -> Iterator[Found
         for fill in case.before(Kind.FILLED, event):
             begin, end = fill.begin or 0, fill.end or 0
             sound = fill.cause == "" and fill.request is not None
+            sound = sound and not _too_low(case, fill, event.begin)
             if sound and fill.connection == event.connection and begin <= event.begin <= end:
                 excused.add(event.row)
+                shown = arrival(case, fill, event.sender, event.receiver, event.row)
+                asked = case.ask_of(fill)
+                waited = 0.0 if asked is None else case.seconds(asked.row, event.row)
+                if shown is None and waited >= _AGAIN_SECONDS:
+                    break  # RRQ-06: to who asks, it was not answered in time
                 yield Found(
                     "GAPFILL_IGNORED", event.row, event.session,
                     f"{event.receiver} asks again for {event.begin}, which {event.sender}'s "
-                    f"gap fill {begin} to NewSeqNo(36) {end + 1} had covered.",
-                    side=event.receiver, by=event.receiver, begin=event.begin, end=event.end,
-                    rows=(fill.row,), topics=gap_topic(event) + _request_topics([event]),
-                    confidence="high" if case.view[event.session, event.sender] == "in"
-                    else "medium",
+                    f"gap fill {begin} to NewSeqNo(36) {end + 1} had covered."
+                    + ("" if shown is not None
+                       else " Whether it had arrived by then the log cannot tell."),
+                    side=event.receiver if shown is not None else "", by=event.receiver,
+                    begin=event.begin, end=event.end, rows=(fill.row,),
+                    topics=gap_topic(event) + _request_topics([event]),
+                    severity="" if shown is not None else "risk",
+                    confidence="high" if shown is not None else "low",
                 )  # fmt: skip
                 break
+
+
+def _too_low(case: Case, fill: Event, begin: int) -> bool:
+    """Whether a gap fill may be ignored (SQR-04), so that its receiver misses from `begin` on.
+
+    It begins below what was due, or with numbers that its receiver held and took by then.
+    """
+    first = fill.begin or 0
+    if fill.expected is not None and first < fill.expected:
+        return True
+    since = case.start_of(fill) - 1
+    rows = case.between(fill.session, fill.sender, since, fill.row - 1)
+    held = set(case.number[rows[~case.poss_dup[rows]]].tolist())
+    return first < begin and begin - first <= len(held) and held.issuperset(range(first, begin))
 
 
 def _unjustified(case: Case, event: Event) -> Iterator[Found]:
@@ -143,6 +167,13 @@ def _unjustified(case: Case, event: Event) -> Iterator[Found]:
     if event.cause == "not_missing" and any(
         early.connection == event.connection and _overlap(event, early)
         for early in case.before(Kind.EARLY, event)
+    ):
+        return
+    if event.begin is not None and any(
+        fill.connection == event.connection
+        and (fill.begin or 0) < event.begin <= (fill.end or 0)
+        and _too_low(case, fill, event.begin)
+        for fill in case.before(Kind.FILLED, event)
     ):
         return
     if event.cause == "not_sent" or (event.cause == "not_missing" and inside):
@@ -199,11 +230,17 @@ def answers(case: Case) -> Iterator[Found]:
         total = event.end - event.begin + 1
         # Part of it may have come before, as the answer to a NextExpectedMsgSeqNum(789).
         if event.answered < total and not case.next_expected_used(event):
+            sent = case.view.get((event.session, event.sender)) == "out"
+            short = total - event.answered
             yield Found(
                 "RESEND_INCOMPLETE", event.row, event.session,
                 f"{event.sender}'s answer to {event.receiver}'s request for "
-                f"{span(event.begin, event.end)} leaves out {total - event.answered} numbers.",
-                side=event.sender, by=event.sender, begin=event.begin, end=event.end,
+                f"{span(event.begin, event.end)} leaves out {short} "
+                f"number{'' if short == 1 else 's'}."
+                + ("" if sent else " Whether they were lost on the way its own log tells."),
+                side=event.sender if sent else "", by=event.sender,
+                begin=event.begin, end=event.end,
+                severity="" if sent else "risk", confidence="high" if sent else "medium",
                 rows=(ask.row,), topics=gap_topic(event) + gap_topic(ask),
             )  # fmt: skip
         lasted = case.seconds(ask.row, event.row)
@@ -251,16 +288,23 @@ def _unanswered(case: Case, event: Event) -> Iterator[Found]:
         if row > since and not case.poss_dup[row]
         and case.seconds(since, int(row)) >= _PATIENCE_SECONDS
     ]  # fmt: skip
-    if not new:
+    if not new or missed(case, ask, ask.by):
         return
+    shown = arrival(case, ask, ask.by, ask.sender, new[-1])
+    if shown is None:
+        shown = would_ask(case, ask, ask.by, ask.sender, case.end_of(ask))
+    sure = shown is not None or event.answered > 0
     part = f"only {event.answered} numbers of " if event.answered else ""
     none = "" if event.answered else " not"
     yield Found(
         "RESEND_INCOMPLETE" if event.answered else "RESEND_UNANSWERED", ask.row, event.session,
         f"{event.sender} did{none} answer {part}{event.receiver}'s request for "
         f"{span(ask.begin, ask.end)}, and went on sending for "
-        f"{case.seconds(ask.row, new[-1]):.3g} s.",
-        side=event.sender, by=event.receiver, begin=event.begin, end=event.end, rows=(new[0],),
+        f"{case.seconds(ask.row, new[-1]):.3g} s."
+        + ("" if sure else " Whether the request reached it the log cannot tell."),
+        side=event.sender if sure else "", by=event.receiver,
+        begin=event.begin, end=event.end, rows=(new[0],),
+        severity="" if sure else "risk", confidence="high" if sure else "medium",
         topics=gap_topic(event) + gap_topic(ask) + connection_topic(ask),
     )  # fmt: skip
 

@@ -16,9 +16,11 @@ from fixlab.analysis._case import (
     connection_topic,
 )
 from fixlab.analysis._events import Event, Kind
+from fixlab.analysis._proofs import arrival, missed, would_ask
 from fixlab.frames import MISSING, codes, nanoseconds
 
 _LATE = 1.2  # HBT-04: beyond HeartBtInt(108) and a fifth of it silence is noticed
+_TICK_SECONDS = 1.0  # engines count in whole seconds
 _DEAD = 2.0
 _SKEW_SECONDS = 10.0
 _TOLERANCE_SECONDS = 120.0  # HDR-04
@@ -62,15 +64,16 @@ def _late(case: Case, end: Event, sender: str, begin: int, seconds: int) -> Iter
     quiet = np.diff(case.time[rows])
     # Where the log leaves messages out, their numbers tell that there were some.
     whole = (np.diff(case.number[rows]) <= 1) | case.poss_dup[rows][1:]
-    late = np.flatnonzero((quiet > _LATE * seconds * SECOND) & whole)
+    limit = max(_LATE * seconds, seconds + _TICK_SECONDS)
+    late = np.flatnonzero((quiet > limit * SECOND) & whole)
     # No connection lives through an hour of silence: the log has lost the end of it.
     late = late[quiet[late] < 3600 * SECOND]
     if len(late):
         worst = late[np.argmax(quiet[late])]
         row, before = int(rows[worst + 1]), int(rows[worst])
         # By its own clock it may have been on time, and the line slow.
-        sent = nanoseconds(case.frame.iloc[[before, row]], "sending_time")
-        timely = MISSING not in sent and int(sent[1] - sent[0]) <= _LATE * seconds * SECOND
+        sent = case.sending[[before, row]]
+        timely = MISSING not in sent and int(sent[1] - sent[0]) <= limit * SECOND
         line = " Its SendingTime(52) shows that it spoke in time: the line was slow."
         yield Found(
             "HEARTBEAT_LATE", row, end.session,
@@ -107,21 +110,47 @@ def _unanswered(case: Case, event: Event) -> Iterator[Found]:
     seconds = case.heartbeat.get((event.session, event.connection), HEARTBEAT_SECONDS)
     if event.other is None or event.cause == "unknown" or case.one_sided[event.session]:
         return
-    if not case.seconds(event.row, event.other) >= min(max(seconds, 1), 10):
+    lasted = case.seconds(event.row, event.other)
+    if not lasted >= min(max(seconds, 1), 10) or missed(case, event, event.sender):
         return
     heard = case.between(event.session, event.receiver, event.row, event.other)
-    if case.is_type(heard, "A").any():
+    asked = case.between(event.session, event.sender, event.row, event.other)
+    if case.is_type(heard, "A").any() or case.is_type(asked, "A").any():
         return  # a new connection, perhaps: the question died with the one before
+    if _may_be_lost(case, event):
+        return
+    shown = arrival(case, event, event.sender, event.receiver, event.other)
+    went_on = would_ask(case, event, event.sender, event.receiver, event.other)
+    if shown == event.row and not len(heard):
+        shown = None  # it came, and its receiver says nothing any more
+    proof = shown if shown is not None else went_on
+    what = "and says nothing else either."
+    if proof is not None:
+        what = "though it goes on sending."
+    elif len(heard):
+        what = (
+            "though it goes on sending; whether the TestRequest reached it the log cannot tell."
+        )
     yield Found(
         "TESTREQ_UNANSWERED", event.row, event.session,
         f"{event.receiver} does not answer {event.sender}'s TestRequest(1) of "
-        f"MsgSeqNum(34) {int(case.number[event.row])} in "
-        f"{case.seconds(event.row, event.other):.3g} s, "
-        + ("though it goes on sending." if len(heard) else "and says nothing else either."),
-        side=event.receiver if len(heard) else "", by=event.sender,
-        confidence="high" if len(heard) else "medium", rows=(event.other,),
+        f"MsgSeqNum(34) {int(case.number[event.row])} in {lasted:.3g} s, {what}",
+        side=event.receiver if proof is not None else "", by=event.sender,
+        severity="" if proof is not None else "risk",
+        confidence="high" if shown is not None else "medium",
+        rows=(event.other,) if proof is None else (proof, event.other),
         topics=connection_topic(event),
     )  # fmt: skip
+
+
+def _may_be_lost(case: Case, event: Event) -> bool:
+    """Whether numbers of who should answer are missing since: the answer may be one of them."""
+    if case.view.get((event.session, event.receiver)) == "out":
+        return False
+    return any(
+        gap.row <= (event.other or 0)
+        for gap in case.after(Kind.GAP, event, sender=event.receiver)
+    )
 
 
 def clocks(case: Case) -> Iterator[Found]:
@@ -150,7 +179,11 @@ def _against_log(
         rows = rows[np.asarray(chosen)[rows]]
         if len(rows) < _TURNS_MIN:
             return
-        offsets[view] = int(np.median(sending[rows] - case.time[rows]))
+        offset = sending[rows] - case.time[rows]
+        offsets[view] = int(np.median(offset))
+        if view == "in":
+            # A slow line makes what comes look old: the quickest message tells most.
+            offsets[view] = max(offsets[view], min(int(offset.max()), offsets.get("out", 0)))
     skew = (offsets["in"] - offsets["out"]) / SECOND
     if abs(skew) < _SKEW_SECONDS:
         return

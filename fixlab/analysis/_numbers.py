@@ -24,10 +24,19 @@ class Request:
     end: int
     open_end: bool
     implied: bool  # no ResendRequest: NextExpectedMsgSeqNum(789) asked
-    cursor: int  # the next number of its answer
-    answered: int = 0  # numbers
+    left: Holes  # what of it has not come since
     replayed: int = 0  # messages
     live: int = 0
+
+    @property
+    def cursor(self) -> int:
+        """The next number of its answer."""
+        return self.left.first if self.left else self.end + 1
+
+    @property
+    def answered(self) -> int:
+        """How many numbers of it have come."""
+        return self.end - self.begin + 1 - self.left.count
 
 
 @dataclass(slots=True)
@@ -440,7 +449,7 @@ class Numbers:
         )  # fmt: skip
         if self.holes and self.holes.first < begin:
             self.lose(begin, row, self.receiver, "asked_above")
-        self.requests.append(Request(row, begin, reach, open_end, False, begin))
+        self._open_request(row, begin, reach, open_end=open_end, implied=False)
         self.asked.append((begin, reach))
 
     def _why(self, begin: int, reach: int) -> str:
@@ -482,30 +491,47 @@ class Numbers:
                 count=self.holes.count_in(number, self.next - 1), request=row,
                 gap=self.gap, cause="next_expected",
             )  # fmt: skip
-            self.requests.append(Request(row, number, self.next - 1, True, True, number))
+            self._open_request(row, number, self.next - 1, open_end=True, implied=True)
             self.asked.append((number, self.next - 1))
+
+    def _open_request(
+        self, row: int, begin: int, end: int, *, open_end: bool, implied: bool
+    ) -> None:
+        left = Holes()
+        left.add(Hole(begin, end, asked=True, connection=self.connection))
+        self.requests.append(Request(row, begin, end, open_end, implied, left))
 
     def _answer(
         self, begin: int, end: int, row: int, last_row: int, *, messages: bool
     ) -> int | None:
-        """Which request begin..end answers, the first when several; they are moved on."""
+        """Which request begin..end answers, the first when several; they are moved on.
+
+        A request is answered once its answer comes to its end. To one that overlaps with it
+        the same numbers have come as well, but its own answer is still on the way.
+        """
         if not self.requests and not self.done:
             return None
         found, at = None, begin
+        whole: list[tuple[Request, int]] = []  # and the last number of each that came
         while at <= end:
             request = self._request_of(at, end)
             if request is None:
                 break
             found = request.row if found is None else found
             stop = min(end, request.end)
-            request.answered += max(stop - max(at, request.cursor) + 1, 0)
+            for other in self.requests:
+                taken = other.left.take(at, stop)
+                if taken and not other.left:
+                    whole.append((other, taken[-1].end))
             if messages:
                 request.replayed += stop - at + 1
-            request.cursor = max(request.cursor, stop + 1)
-            if request.cursor <= request.end:
+            if stop < request.end:
                 break
             self._answered(request, self._row(stop, row, last_row) if messages else row)
             at = stop + 1
+        for other, last in whole:
+            if other in self.requests:
+                self._answered(other, self._row(last, row, last_row) if messages else row)
         if found is None:
             late = (one for one in self.done if one.begin <= begin <= one.end)
             found = next((one.row for one in late), None)
@@ -517,7 +543,7 @@ class Numbers:
         for request in self.requests:
             if request.cursor == begin:
                 return request
-            if inside is None and begin <= request.end and end >= request.cursor:
+            if inside is None and begin <= request.end and end >= request.begin:
                 inside = request
         return inside
 
@@ -547,18 +573,24 @@ class Numbers:
 
     # Connections and epochs ----------------------------------------------------------------
 
-    def disconnected(self, row: int) -> None:
-        """The connection is over; what is missing shows again in the next one (RRQ-09)."""
+    def disconnected(self, row: int, *, heard: bool) -> None:
+        """The connection is over; what is missing shows again in the next one (RRQ-09).
+
+        `heard`: both sides were logged on, and what each of them sent is in the log.
+        """
         self.unanswered(row, "disconnect")
         self.done.clear()
         asked = Ranges(self.asked)
-        for hole in self.holes.all():
-            # Noticed before this connection, and not asked for in it either.
+        # What its sender logged the receiver need not have seen.
+        known = heard and self.view != "out" and self.gap is not None
+        for hole in self.holes.all() if known else ():
+            # Noticed before this connection, seen again in it, and not asked for.
             if hole.connection < self.connection and not asked.touch(hole.begin, hole.end):
                 self.holes.take(hole.begin, hole.end)
                 self.say(
                     Kind.LOST, row, begin=hole.begin, end=hole.end, count=hole.size,
-                    gap=self.gap, cause="unknown" if hole.asked else "not_asked",
+                    gap=self.gap,
+                    cause="unknown" if hole.asked or self.view != "in" else "not_asked",
                 )  # fmt: skip
         self._close(row)
         self.abandon(row, "disconnect")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from fixlab.analysis._connections import Session, Special
 from fixlab.analysis._events import Direction, Event, Kind, Reconstruction
+from fixlab.analysis._holes import Holes
 from fixlab.analysis._numbers import ANSWERED_MAX, Numbers, Request
 from fixlab.analysis._recorded import messages_of
 from fixlab.analysis._recoveries import plan_of
@@ -27,6 +28,9 @@ from fixlab.frames import MESSAGES, MISSING, check, numbers
 
 _INTEGERS = ("begin_seq_no", "end_seq_no", "new_seq_no", "next_expected", "heart_bt_int")
 
+# Directions that do not tell what left from what arrived: a capture stands in between, and
+# times only make it likely who kept a log.
+_UNSURE = ("captured", "timing")
 _WINDOW = 1 << 12  # rows looked at together for one number
 
 
@@ -216,7 +220,7 @@ class _Machine:
             found.reach[asked].tolist(),
             strict=True,
         ):
-            one.done.append(Request(row, begin, end, False, False, end + 1))
+            one.done.append(Request(row, begin, end, False, False, Holes()))
 
     def _item(self, at: int) -> None:
         items = self._plan.ordered.items
@@ -349,6 +353,13 @@ def _views(columns: Columns, items: Items) -> Iterator[tuple[int, str]]:
     texts = [*map(str, direction.categories), ""]
     views = (texts[code] for code in direction.codes[rows].tolist())
     found = dict(zip(codes.tolist(), views, strict=True))
+    if "direction_from" in columns.frame:  # a recorded frame knows its side
+        sources = columns.frame["direction_from"].array
+        why = (str(name) for name in sources[rows])
+        unsure = [
+            code for code, name in zip(codes.tolist(), why, strict=True) if name in _UNSURE
+        ]
+        found |= dict.fromkeys(unsure, "")
     for place in np.argsort(rows, kind="stable").tolist():
         code = int(codes[place])
         yield code, found[code]

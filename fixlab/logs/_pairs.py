@@ -38,6 +38,8 @@ class Pairs:
         key |= target
         codes = self._found(key)
         counts = np.bincount(codes, minlength=len(self.pairs))
+        odd = block.dense["defect"] != 0
+        damaged = np.bincount(codes[odd], minlength=len(self.pairs)) if odd.any() else None
         mark = block.dense["mark"]
         marked = [
             np.bincount(codes[mark == way], minlength=len(self.pairs))
@@ -48,6 +50,7 @@ class Pairs:
         for code in np.flatnonzero(counts).tolist():
             seen = self._seen[code]
             seen.rows += int(counts[code])
+            seen.sound += int(counts[code] if damaged is None else counts[code] - damaged[code])
             if marked[0] is not None:
                 seen.marked_in += int(marked[0][code])
             if marked[1] is not None:

@@ -39,6 +39,7 @@ class Seen:
     """What a log shows of one pair."""
 
     rows: int = 0
+    sound: int = 0  # of them without a defect
     marked_in: int = 0
     marked_out: int = 0
     lag: int | None = None  # median of time logged less SendingTime(52), in ns
@@ -99,7 +100,7 @@ def _reasons(
     for pair in pairs:
         if pair.sender and pair.target and pair.sender != pair.target:
             sessions.setdefault((pair.begin_string, *sorted(pair[1:])), pair)
-    common = _common(list(sessions.values()))
+    common = _common([pair for pair in sessions.values() if _sound(pair, pairs)])
     found: dict[tuple[str, ...], tuple[str, str]] = {}
     for key, pair in sessions.items():
         there = pairs[pair]
@@ -119,6 +120,12 @@ def _only(pair: Pair, names: Collection[str]) -> str:
     """The one side of the pair that is among `names`, if it is one."""
     those = [name for name in pair[1:] if name in names]
     return those[0] if len(those) == 1 else ""
+
+
+def _sound(pair: Pair, pairs: Mapping[Pair, Seen]) -> bool:
+    """Whether a message without a defect has these CompIDs: others may be damaged."""
+    back = pairs.get(Pair(pair.begin_string, pair.target, pair.sender), Seen())
+    return pairs[pair].sound + back.sound > 0
 
 
 def _common(pairs: Sequence[Pair]) -> list[str]:

@@ -65,7 +65,7 @@ def _stamp(time: int) -> str:
 # Simulations -------------------------------------------------------------------------------
 
 
-class _Side:
+class Side:
     """What one end wrote and read, message by message."""
 
     def __init__(self, now: Callable[[], int], lines: list[Line]) -> None:
@@ -99,7 +99,7 @@ class Recorder:
         for end in (lab.initiator, lab.acceptor):
             lines: list[Line] = []
             self.logs[end.session.config.sender_comp_id] = lines
-            side = _Side(lab.clock.now, lines)
+            side = Side(lab.clock.now, lines)
             self._sides.append(side)
             _tap(end, side)
 
@@ -109,7 +109,7 @@ class Recorder:
         return self.logs
 
 
-def _tap(end: Endpoint, side: _Side) -> None:
+def _tap(end: Endpoint, side: Side) -> None:
     outgoing, arrive, lost = end.loss.outgoing, end._arrive, end._lost
 
     def sent(data: bytes) -> bytes:

@@ -439,6 +439,18 @@ PLANTS: tuple[Plant, ...] = (
             "1 > D 2\n2 > 0 3 lost\n3 > D 4\n3.1 < 2 2 7=3 16=3\n3.2 > 4 3 dup 123=Y 36=4\n"
             "5 < 2 3 7=3 16=3\n5.1 > 4 3 dup 123=Y 36=4\n9 > D 5"
         ),
+        keepers=("SELL",),
+        styles=("quickfix", "prefixed"),
+    ),
+    P(
+        code="GAPFILL_IGNORED",
+        name="shown to have come",
+        side="SELL",
+        make=told(
+            "1 > D 2\n2 > 0 3 lost\n3 > D 4\n3.1 < 2 2 7=3 16=3\n3.2 > 4 3 dup 123=Y 36=4\n"
+            "4 > 1 5 112=PING\n4.1 < 0 3 112=PING\n5 < 2 4 7=3 16=3\n"
+            "5.1 > 4 3 dup 123=Y 36=4\n9 > D 6"
+        ),
     ),
     P(
         code="GAPFILL_UNASKED",
@@ -576,6 +588,7 @@ PLANTS: tuple[Plant, ...] = (
         code="MESSAGE_LOST",
         side="SELL",
         keepers=("SELL",),
+        styles=("quickfix", "prefixed"),  # only its own log shows what came
         make=told(
             "1 > D 2\n2 > D 3 lost\n2.5 > 5 4\n2.6 < 5 2\n60 > A 5\n60.1 < A 3\n61 > D 6\n"
             "62 < 8 4\n70 > 5 7\n70.1 < 5 5\n80 > A 8\n80.1 < A 6"

@@ -15,7 +15,7 @@ from fixlab.sim import Loopback
 from fixlab.sim.endpoint import Endpoint
 from fixlab.sim.scenario import VERBS, Scenario
 from fixlab.sim.scenarios import of
-from tests.analysis.logged import Line, Logs, _Side, read, script
+from tests.analysis.logged import Line, Logs, Side, read, script
 
 # What makes an engine break its rules, rather than only live through trouble.
 BREAKING = {"crash", "skip", "lose", "stall"}
@@ -57,7 +57,7 @@ def logs_of(scenario: Scenario) -> tuple[Loopback, Logs]:
     for end in (lab.initiator, lab.acceptor):
         lines: list[Line] = []
         logs[end.session.config.sender_comp_id] = lines
-        tap(end, _Side(lab.clock.now, lines))
+        tap(end, Side(lab.clock.now, lines))
     for name, *rest in scenario.steps:
         if name in BREAKING:
             continue
@@ -71,7 +71,7 @@ def logs_of(scenario: Scenario) -> tuple[Loopback, Logs]:
     return lab, logs
 
 
-def tap(end: Endpoint, side: _Side) -> None:
+def tap(end: Endpoint, side: Side) -> None:
     write, arrive = end._write, end._arrive
 
     def wrote(data: bytes) -> None:
