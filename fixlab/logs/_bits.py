@@ -11,7 +11,7 @@ from fixlab.logs._words import Bools, Bytes, Ints, Words
 _STRETCH = 1 << 20  # bytes looked at at once: what that takes fits the cache
 _U = np.uint64
 _ONE = _U(1)
-_BAR, _EQUALS, _ZERO = 0x7C, 0x3D, 0x30
+EQUALS, _BAR, _ZERO = 0x3D, 0x7C, 0x30
 
 
 class Counted(NamedTuple):
@@ -40,6 +40,7 @@ class Bars(NamedTuple):
     """The bars in a block. One divides fields when a tag and "=" follow it, else it is text."""
 
     all: Counted
+    equals: Words
     doubts: Ints  # ascending: the place behind each that is text, or behind digits after it
 
     def divide(self, begin: Ints, end: Ints) -> Bools:
@@ -76,15 +77,14 @@ class Bits:
         """The bars in a block; those at the ends of lines are in no doubt."""
         bar = self.of(view, begin, end, _BAR)
         digit = self.of(view, begin, end, _ZERO, 10)
-        equals = self.of(view, begin, end, _EQUALS)
+        equals = self.of(view, begin, end, EQUALS)
         first = _later(bar)
         # The carry of an addition runs through the digits behind each bar.
         behind = first & digit
         behind += digit
         carry = behind < digit
         behind[1:] += carry[:-1]
-        equals |= digit
-        behind &= ~equals
+        behind &= ~(equals | digit)
         doubt = ~(digit | line_end)
         doubt &= first
         doubt |= behind
@@ -93,7 +93,7 @@ class Bits:
             digit = digit & _earlier(digit, more)
         digit &= first
         doubt |= digit
-        return Bars(counted(bar, begin), places_of(doubt) + begin)
+        return Bars(counted(bar, begin), equals, places_of(doubt) + begin)
 
 
 def counted(bits: Words, begin: int) -> Counted:

@@ -39,7 +39,7 @@ _DENSE = (34, 49, 52, 56)
 _RARE = (43, 97, 122)
 _PREFIX_MAX = 256
 _SIZES_MAX = 16  # of prefixes that are tried
-_MISSES_MAX = 8  # lines in a block that show no other
+_TRIES_MAX = 12  # lines in a block that are searched for others
 _SIGN = b"8=FIX"
 _SIGN_WORD, _SIGN_BYTES = np.uint64(int.from_bytes(_SIGN, "little")), np.uint64((1 << 40) - 1)
 _WIDTHS = (128, 192)  # bytes of a message that are looked at: a multiple of 64
@@ -190,28 +190,28 @@ class Heads:
         """Where a message begins in each line, with no other before it; -1 for nowhere."""
         start = np.full(len(begin), -1, np.int64)
         left = np.arange(len(begin))
-        seen, misses = iter(tuple(self._sizes)), 0
-        while len(left) and misses < _MISSES_MAX:
+        seen, tries = iter(tuple(self._sizes)), 0
+        while len(left) and tries < _TRIES_MAX:
             size = next(seen, None)
             if size is None:
+                tries += 1
                 line = int(left[0])
                 low, high = int(begin[line]), int(ends[line])
                 size = text.view[low:high].tobytes().find(_SIGN)
                 if not 0 <= size <= _PREFIX_MAX or size in self._sizes:
-                    left, misses = left[1:], misses + 1
+                    left = left[1:]
                     continue
                 self._sizes.insert(0, size)
                 del self._sizes[_SIZES_MAX:]
-            at = begin.take(left) + size
+            at = (begin if len(left) == len(begin) else begin.take(left)) + size
             hit = (text.words[np.minimum(at, len(text.words) - 1)] & _SIGN_BYTES) == _SIGN_WORD
             if size:
                 # Without "=" there is no other message before it, and no part of one.
                 row = np.flatnonzero(hit)
-                before = _gathered(text.view, begin[left[row]], size)
+                before = _gathered(text.view, at[row] - size, size)
                 hit[row[np.flatnonzero(before == 0x3D) // size]] = False
-            if hit.all():
-                start[left] = at
-                break
+            if len(left) == len(begin) and hit.all():
+                return at
             start[left[hit]] = at[hit]
             left = left[~hit]
         return start
@@ -250,24 +250,37 @@ class Heads:
         header = _Header(count)
         rows: Ints | None = None  # those that are still in their headers, unless all are
         for _ in range(_FIELDS_MAX):
-            code = self._table.codes_of(walk.text.words[walk.at])
+            word = walk.text.words[walk.at]
+            alike = self._alike(word)
+            code = self._table.codes_of(word[:1] if alike else word)
             going = code - np.uint8(1) < DATA - 1  # OTHER wraps around
-            on = np.flatnonzero(going)
-            if len(on) < len(code):
+            if not going.all():
+                if alike:
+                    code = np.full(len(word), code[0])
+                    going = np.full(len(word), False)
                 ended = np.flatnonzero((code == OTHER) & walk.seen())
                 header.body[ended if rows is None else rows[ended]] = walk.at[ended]
+                on = np.flatnonzero(going)
                 if len(on) == 0:
                     break
                 rows = on if rows is None else rows[on]
                 code = code[on]
                 walk.keep(on)
             begin, end = walk.at, walk.step()
-            alike = int(code[0]) if (code == code[0]).all() else None
-            for wanted in self._wanted if alike is None else self._wanted.keys() & {alike}:
+            for wanted, tag in self._wanted.items():
                 hits = code == wanted
                 if hits.any():
-                    header.add(self._wanted[wanted], rows, hits, begin, end)
+                    header.add(tag, rows, hits, begin, end)
         return header
+
+    def _alike(self, word: Words) -> bool:
+        """Whether all of these begin with the same tag."""
+        size = int(word[0]).to_bytes(8, "little").find(b"=") + 1
+        if size == 0:
+            return False
+        other = word ^ word[0]
+        other &= _U((1 << 8 * size) - 1)
+        return not other.any()
 
     def _check_sums(
         self, text: Text, lines: _Lines, bars: Bars | None
@@ -296,8 +309,10 @@ class _Header:
         self._count = count
 
     def add(self, tag: int, rows: Ints | None, hits: Bools, begin: Ints, end: Ints) -> None:
-        """A field, of those that are hits among the rows: its first value counts."""
+        """A field, of those that are hits among the rows, or of all: its first value counts."""
         value = begin + len(str(tag)) + 1
+        if len(hits) < len(begin):
+            hits = np.full(len(begin), True)
         if tag not in self.begins:
             if rows is None and hits.all():
                 self.begins[tag], self.ends[tag] = value, end

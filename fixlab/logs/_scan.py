@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fixlab.logs import _records
-from fixlab.logs._bits import Bits, counted, places_of
+from fixlab.logs._bits import EQUALS, Bits, counted, places_of
 from fixlab.logs._columns import Block, Book, block_of, merged
 from fixlab.logs._fields import table_of
 from fixlab.logs._heads import Heads
@@ -157,8 +157,8 @@ class Scanner:
         left = np.flatnonzero(~easy)
         if len(left):
             # A line without "=" is text.
-            equals = counted(self._bits.of(text.view, begin, end, 0x3D), begin)
-            bare = equals.within(begins[left], ends[left]) == 0
+            equals = bars.equals if bars else self._bits.of(text.view, begin, end, EQUALS)
+            bare = counted(equals, begin).within(begins[left], ends[left]) == 0
             plain, left = left[bare], left[~bare]
             easy[plain] = True
         else:

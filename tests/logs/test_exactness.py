@@ -51,7 +51,7 @@ def test_the_same_when_application_messages_are_read_by_their_headers(
     monkeypatch.setattr(_scan, "_LEFT_MAX", 1.0)
     monkeypatch.setattr(_scan, "_LINES_MIN", 1)
     maker = Maker(4_000 + seed)
-    maker.mark, maker.headed = b"\x01", 0.15
+    maker.mark, maker.headed = b"\x01" if seed % 2 else b"|", 0.15
     maker.glued = 0.1 * (seed % 5 == 0)
     data = maker.log(LINES)
     assert differences(data) == []
@@ -73,6 +73,24 @@ def test_any_split_into_blocks_gives_the_same_frame(seed: int) -> None:
     whole = log_of(data, tags=(11, 58)).frame
     for size in (1_000, 3_333, 65_536):
         assert_frame_equal(log_of(data, block_bytes=size, tags=(11, 58)).frame, whole)
+
+
+@pytest.mark.parametrize("mark", [b"\x01", b"|"])
+@pytest.mark.parametrize("text", [b"a", b"a|b", b"a|5=b", b"|", b"a|12345678901=b", b"=|\x01"])
+def test_texts_with_bars_in_lines_with_any_prefix(mark: bytes, text: bytes) -> None:
+    rng = random.Random(f"{mark!r}/{text!r}")
+    lines = []
+    for i in range(400):
+        head = b"35=%b\x0134=%d\x0149=A\x0152=20260105-09:00:00.%03d\x0156=B\x01"
+        wire = encode(b"FIX.4.4", head % (rng.choice((b"D", b"0", b"8")), i, i))
+        if wire[20:22] != b"0\x01" and i % 3 == 0:
+            body = wire[wire.index(b"35=") : -7] + b"11=x\x0158=%b\x0140=2\x01" % text
+            wire = encode(b"FIX.4.4", body)
+        prefix = b"x" * rng.randrange(20) + b" "
+        lines.append(prefix + wire.replace(b"\x01", mark) + b"\n")
+        if i % 5 == 0:
+            lines.append(rng.choice((b"\n", b"some text\n", b"a=b\n", b"|\n", b"35=D|x\n")))
+    assert differences(b"".join(lines)) == []
 
 
 PIECES = st.sampled_from(

@@ -51,7 +51,18 @@ def test_what_is_odd_alone_is_read_exactly(exactly: list[Record]) -> None:
     assert 1 <= len(exactly) <= 2
 
 
-def test_bodies_of_application_messages_are_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+def varied(style: str, count: int) -> bytes:
+    """A log whose lines begin with texts of different lengths."""
+    return b"".join(
+        b"[thread-%d] " % (8 + i % 5) + line(now, wire, style)
+        for i, (now, wire) in enumerate(messages(count))
+    )
+
+
+@pytest.mark.parametrize("style", ["soh", "bar", "quickfix", "events"])
+def test_bodies_of_application_messages_are_not_cut(
+    style: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cut: list[int] = []
     whole = Pieces.cut
 
@@ -62,7 +73,7 @@ def test_bodies_of_application_messages_are_not_cut(monkeypatch: pytest.MonkeyPa
         return whole(self, view, words, begin, end)
 
     monkeypatch.setattr(Pieces, "cut", counting)
-    data = b"".join(line(now, wire, "quickfix") for now, wire in messages(2_000))
+    data = varied(style, 2_000)
     assert len(log_of(data)) == 2_000
     assert sum(cut) < 0.1 * len(data)
     cut.clear()
