@@ -97,7 +97,7 @@ def times_are_those_of_rows(frame: pd.DataFrame, owed: pd.DataFrame) -> None:
     assert owed["noticed_by"].tolist() == number.iloc[noticed].tolist()
     asked, ended = owed["requested_row"].notna(), owed["ended_row"].notna()
     assert (asked == (owed["requests"] > 0)).all()
-    assert (ended == ~owed["how"].isin(["open", "unknown"])).all()
+    assert (ended == (owed["how"] != "open")).all()
     for name, has in (("requested", asked), ("ended", ended)):
         part = owed[has]
         assert (part[f"{name}_row"] >= part["noticed_row"]).all(), name
