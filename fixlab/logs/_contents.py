@@ -25,7 +25,7 @@ class Span(NamedTuple):
 
 def wire_of(raw: bytes, delimiter: bytes) -> bytes:
     """The bytes that went over the wire, for those that were logged."""
-    if delimiter == SOH and raw.startswith(b"8=FIX"):
+    if delimiter == SOH and raw.startswith(b"8=FIX") and b"\n" not in raw:
         wire = raw
     else:
         _, records = Reader(Style(delimiter)).read(raw, 0, len(raw), last=True, until=1)
