@@ -76,7 +76,8 @@ def analyze(
     Source: each finding names its rule.
     """
     frame = check(log, MESSAGES).reset_index(drop=True)
-    case = Case(frame, reconstruct(frame, expected_start=expected_start))
+    lines = log if hasattr(log, "raw") else None
+    case = Case(frame, reconstruct(frame, expected_start=expected_start), lines)
     found: list[Found] = []
     for group in _GROUPS:
         for find in group.ALL:
@@ -84,7 +85,6 @@ def analyze(
     found += _finds_connections.outside(case, schedule)
     found.sort(key=lambda each: (each.row, list(CODES).index(each.code)))
     kept, left_out = _capped(found)
-    lines = log if hasattr(log, "raw") else None
     return Findings(case, kept, _roots(kept), left_out, lines)
 
 
@@ -341,7 +341,8 @@ class Findings:
         who = f"{each.side} is at fault" if each.side else "nobody shown to be at fault"
         sure = f", {each.confidence} confidence" if each.confidence != "high" else ""
         yield (
-            f"{number}. {each.code} ({each.level}, {code.rule}){when}, row {each.row}: "
+            f"{number}. {each.code} ({each.level}, {each.rule or code.rule}){when}, "
+            f"row {each.row}: "
             f"{redact.printable(who)}{sure}."
         )
         yield f"   {redact.printable(each.summary)}"
@@ -413,7 +414,7 @@ def _table(case: Case, found: Sequence[Found], caused_by: Sequence[int | None]) 
             "confidence": categorical(
                 [CONFIDENCES.index(each.confidence) for each in found], CONFIDENCES
             ),
-            "rule": [CODES[each.code].rule for each in found],
+            "rule": [each.rule or CODES[each.code].rule for each in found],
             "side": [redact.printable(each.side) or None for each in found],
             "by": [redact.printable(each.by) or None for each in found],
             "session": [redact.printable(each.session) for each in found],
