@@ -13,6 +13,7 @@ import pandas as pd
 
 from fixlab.analysis._codes import CODES
 from fixlab.analysis._events import Direction, Event, Kind, Reconstruction
+from fixlab.errors import FixLabError
 from fixlab.frames import MISSING, codes, nanoseconds, numbers
 
 Ints = npt.NDArray[np.int64]
@@ -37,6 +38,7 @@ class Found(NamedTuple):
     end: int | None = None
     confidence: str = "high"
     severity: str = ""  # "" is that of the code
+    rule: str = ""  # so is this
     rows: tuple[int, ...] = ()  # evidence beside `row`
     topics: tuple[tuple[Any, ...], ...] = ()
 
@@ -49,8 +51,9 @@ class Found(NamedTuple):
 class Case:
     """A frame and its events; all lookups that more than one group needs."""
 
-    def __init__(self, frame: pd.DataFrame, made: Reconstruction) -> None:
+    def __init__(self, frame: pd.DataFrame, made: Reconstruction, lines: Any = None) -> None:
         self.frame = frame
+        self._lines = lines  # the `Log`, where there is one
         self.made = made
         self.time = nanoseconds(frame, "time")
         self.number = numbers(frame, "msg_seq_num")
@@ -69,6 +72,7 @@ class Case:
         self.view = {(one.session, one.sender): one.view for one in made.directions}
         self.one_sided = {one.session: one.one_sided for one in made.directions}
         self._streams: dict[Kind, dict[tuple[str, str], tuple[list[int], list[Event]]]] = {}
+        self._decoded: dict[int, dict[int, tuple[str, str]]] = {}
         self.asked = {
             event.request: event
             for event in self.by_kind[Kind.ASKED]
@@ -125,6 +129,22 @@ class Case:
     def sending(self) -> Ints:
         """SendingTime(52) of each row."""
         return nanoseconds(self.frame, "sending_time")
+
+    def field_of(self, row: int, tag: int) -> tuple[str, str]:
+        """A field that has no column, and its meaning; "" without the file of the log."""
+        if row not in self._decoded:
+            try:
+                told = () if self._lines is None else self._lines.decode(row).rows
+            except FixLabError:
+                told = ()  # the file is gone, or has changed
+            self._decoded[row] = {each.tag: (each.value, each.meaning or "") for each in told}
+        return self._decoded[row].get(tag, ("", ""))
+
+    def is_torn(self, row: int) -> bool:
+        """Whether there is such a row, and it is the begin of a message only."""
+        if not 0 <= row < len(self.valid) or self.valid[row]:
+            return False
+        return str(self.frame["defect"].iloc[row]) == "truncated"
 
     def seconds(self, one: int, other: int) -> float:
         """From one row to another; nan when a time is missing."""

@@ -71,6 +71,7 @@ class Session:
     heartbeat_seconds: int = _HEARTBEAT_SECONDS
     probes: dict[tuple[str, str], int] = field(default_factory=dict)  # (sender, id) -> row
     seen_logon: bool = False
+    caller: Numbers | None = None  # who begins connections, once both Logons of one are seen
 
     @property
     def one_sided(self) -> bool:
@@ -222,6 +223,7 @@ class Session:
         if it.heart_bt_int is not None and it.heart_bt_int >= 0:
             self.heartbeat_seconds = it.heart_bt_int or _HEARTBEAT_SECONDS
         if cause == "answer":
+            self.caller = self.caller or self.opener
             self.state, self.opener, self.again = State.UP, None, False
             self.was_up = True
         if not silent:
@@ -238,6 +240,9 @@ class Session:
     def _logon_cause(self, one: Numbers, it: Special) -> str:
         if self.state is State.LOGON:
             return "repeat" if self.opener is one else "answer"
+        called = self.caller is not None and self.caller is not one
+        if self.state is State.LOGOUT and it.reset and called:
+            return "reset"  # it crossed the other side's Logout
         if self.state in (State.DOWN, State.LOGOUT) or self.connection == 0:
             return "first"
         if self.torn >= 0 and self.torn == self.last_row and self.state is State.UP:

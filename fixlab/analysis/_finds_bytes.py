@@ -64,10 +64,13 @@ def _line_cut(case: Case, row: int, defect: str) -> bool:
 
     In a log without line ends the Logon may be damaged by that, too.
     """
-    if row + 1 >= len(case.valid):
+    behind = row + 1
+    # Both sides may have been writing, and a Logon be cut in its turn.
+    while defect == "truncated" and case.is_torn(behind):
+        behind += 1
+    if behind >= len(case.valid) or case.type_of(behind) != "A":
         return False
-    behind = case.type_of(row + 1) == "A"
-    return behind and (defect == "truncated" or not case.valid[row + 1])
+    return defect == "truncated" or not case.valid[behind]
 
 
 def _missed(case: Case, row: int) -> Event | None:
@@ -132,7 +135,7 @@ def secrets(case: Case) -> Iterator[Found]:
 
 
 def rejects(case: Case) -> Iterator[Found]:
-    """SESSION_REJECT: a Reject(3), by its number and text."""
+    """SESSION_REJECT: a Reject(3): of which message, which field, and why."""
     rows = np.flatnonzero(case.is_type(np.arange(len(case.msg_type)), "3"))
     ref = case.frame["ref_seq_num"]
     for row in rows[:_ROWS_MAX].tolist():
@@ -140,11 +143,25 @@ def rejects(case: Case) -> Iterator[Found]:
         sender = _name(case.senders, case.sender[row])
         about = "a message" if pd.isna(number) else f"{number}"
         text = case.text_of(row)
+        what = _rejected(case, row)
+        why = f': "{text}".' if text else "." if what else ", giving no reason."
         yield Found(
             "SESSION_REJECT", row, _name(case.sessions, case.session[row]),
-            f"{sender} rejects {about}" + (f': "{text}".' if text else ", giving no reason."),
+            f"{sender} rejects {about}{what}{why}",
             by=sender, begin=None if about == "a message" else int(number),
         )  # fmt: skip
+
+
+def _rejected(case: Case, row: int) -> str:
+    """What a Reject(3) says beside its text: RefMsgType, RefTagID, SessionRejectReason."""
+    msg_type, _ = case.field_of(row, 372)
+    tag, _ = case.field_of(row, 371)
+    reason, meaning = case.field_of(row, 373)
+    told = f" (MsgType(35) {msg_type})" if msg_type else ""
+    told += f", field {tag}" if tag else ""
+    if reason:
+        told += f", SessionRejectReason(373) {reason}" + (f" {meaning}" if meaning else "")
+    return told
 
 
 def directions(case: Case) -> Iterator[Found]:

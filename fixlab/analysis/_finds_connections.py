@@ -8,10 +8,12 @@ from itertools import pairwise
 from statistics import median
 from typing import Protocol
 
-from fixlab.analysis._case import Case, Found, connection_topic
+from fixlab.analysis._case import Case, Found, connection_topic, span
 from fixlab.analysis._events import Event, Kind
+from fixlab.analysis._proofs import arrival, would_ask
 from fixlab.frames import MISSING
 
+_ANSWER_SECONDS = 10.0  # LGO-02: within which a Logout is answered
 _HAMMER_TRIES, _HAMMER_SECONDS = 5, 10.0
 
 
@@ -35,17 +37,12 @@ def second_logons(case: Case) -> dict[int, Event]:
         )  # fmt: skip
         heard = case.between(event.session, event.receiver, event.row, case.end_of(event))
         heard = heard[case.valid[heard]]
-        if not answered and len(heard) and not _torn(case, event.row):
+        if not answered and len(heard) and not case.is_torn(event.row - 1):
             # A jump may stand for the Logon in answer, lost on the way.
             gaps = case.after(Kind.GAP, event, sender=event.receiver)[:1]
             if not any(gap.row == int(heard[0]) for gap in gaps):
                 found[event.row] = event
     return found
-
-
-def _torn(case: Case, row: int) -> bool:
-    """Whether the row before is the begin of a message only: the line was lost in it."""
-    return row > 0 and str(case.frame["defect"].iloc[row - 1]) == "truncated"
 
 
 def connections(case: Case) -> Iterator[Found]:
@@ -160,6 +157,63 @@ def _logon_lost(case: Case, event: Event) -> bool:
     return bool(case.poss_dup[event.row]) or any(gap.row == event.row for gap in gaps)
 
 
+def logouts(case: Case) -> Iterator[Found]:
+    """LOGOUT_UNANSWERED and MSG_AFTER_LOGOUT."""
+    for end in case.of(Kind.ENDED):
+        if end.cause == "half" and not case.one_sided[end.session]:
+            yield from _logout_unanswered(case, end)
+    seen = set()
+    for event in case.of(Kind.AFTER_LOGOUT):
+        key = (event.session, event.sender, event.connection)
+        rows = case.between(event.session, event.sender, event.row - 1, event.last_row)
+        new = [int(row) for row in rows if case.application[row] and not case.poss_dup[row]]
+        jumps = any(gap.row == event.row for gap in case.after(Kind.GAP, event)[:1])
+        # What was lost before it may have been a Logon.
+        if not new or key in seen or jumps:
+            continue
+        seen.add(key)
+        yield Found(
+            "MSG_AFTER_LOGOUT", new[0], event.session,
+            f"{event.by} sends {span(event.begin, event.end)} (MsgType(35) "
+            f"{case.type_of(new[0])}) behind its own Logout.",
+            side=event.by, by=event.by, begin=event.begin, end=event.end,
+            topics=connection_topic(event), rows=tuple(new[1:4]),
+        )  # fmt: skip
+
+
+def _logout_unanswered(case: Case, end: Event) -> Iterator[Found]:
+    outs = [
+        e for e in case.before(Kind.LOGOUT, end)
+        if e.connection == end.connection and e.cause == "first"
+    ]  # fmt: skip
+    if not outs:
+        return
+    out = outs[-1]
+    early = (gap.row <= out.row for gap in case.before(Kind.GAP, out)[:1])
+    waiting = any(early) and out.expected is not None and out.expected <= (out.begin or 0)
+    rows = case.between(out.session, out.receiver, out.row, end.row)
+    rows = rows[case.valid[rows] & ~case.poss_dup[rows]]
+    late = [int(row) for row in rows if case.seconds(out.row, int(row)) >= _ANSWER_SECONDS]
+    shown = arrival(case, out, out.sender, out.receiver, end.row)
+    if shown is None:
+        shown = would_ask(case, out, out.sender, out.receiver, end.row)
+    if late and shown is not None and not waiting:
+        yield Found(
+            "LOGOUT_UNANSWERED", out.row, out.session,
+            f"{out.receiver} does not answer {out.sender}'s Logout, though it goes on sending "
+            f"for {case.seconds(out.row, late[-1]):.3g} s.",
+            side=out.receiver, by=out.sender, begin=out.begin, rows=(late[0], late[-1]),
+            topics=connection_topic(out),
+        )  # fmt: skip
+    elif any(e.connection > end.connection for e in case.after(Kind.LOGON, end)):
+        yield Found(
+            "LOGOUT_UNANSWERED", out.row, out.session,
+            f"{out.sender}'s Logout has no answer before the connection ended.",
+            by=out.sender, begin=out.begin, severity="info", confidence="medium",
+            topics=connection_topic(out),
+        )  # fmt: skip
+
+
 def outside(case: Case, schedule: Schedule | None) -> Iterator[Found]:
     """OUTSIDE_WINDOW: Logons while the schedule says closed."""
     if schedule is None:
@@ -174,4 +228,4 @@ def outside(case: Case, schedule: Schedule | None) -> Iterator[Found]:
             )  # fmt: skip
 
 
-ALL = (connections, before_logon)
+ALL = (connections, before_logon, logouts)

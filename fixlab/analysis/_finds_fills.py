@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -172,6 +173,32 @@ def resets(case: Case) -> Iterator[Found]:
 
 def filled_over(case: Case) -> Iterator[Found]:
     """APP_MSG_FILLED_OVER: the log holds an application message whose number was filled."""
+    again: dict[tuple[Any, ...], list[tuple[Event, list[int]]]] = {}
+    for event, rows in _over(case):
+        # The same numbers, filled in several answers, are one trouble.
+        numbers = tuple(sorted({int(case.number[row]) for row in rows}))
+        key = (event.session, event.sender, event.epoch, numbers)
+        again.setdefault(key, []).append((event, rows))
+    for (_, _, _, numbers), same in again.items():
+        event, rows = same[0]
+        kinds = ", ".join(sorted({case.type_of(row) for row in rows}))
+        one = len(numbers) == 1
+        often = "" if len(same) == 1 else f" in {len(same)} answers"
+        yield Found(
+            "APP_MSG_FILLED_OVER", event.row, event.session,
+            f"{event.sender} filled over {len(numbers)} application message"
+            f"{'' if one else 's'} (MsgType(35) {kinds}, {span(numbers[0], numbers[-1])}) that "
+            f"{event.receiver} asked for{often}.",
+            side=event.sender, by=event.sender, begin=numbers[0], end=numbers[-1],
+            rows=(*rows[:4], *(e.row for e, _ in same[1:4])),
+            topics=tuple(topic for e, _ in same for topic in gap_topic(e)),
+            confidence="high" if case.view.get((event.session, event.sender)) == "out"
+            else "medium",
+        )  # fmt: skip
+
+
+def _over(case: Case) -> Iterator[tuple[Event, list[int]]]:
+    """Each fill over application messages that were missing, and their rows."""
     ref = case.number
     sent: dict[tuple[str, str, int], Ints] = {}
     for event in case.of(Kind.FILLED):
@@ -184,18 +211,7 @@ def filled_over(case: Case) -> Iterator[Found]:
         over = over[over < event.row]
         missing = over[np.isin(ref[over], list(_missing(case, event, ref[over].tolist())))]
         if len(missing):
-            found = sorted({int(n) for n in ref[missing]})
-            kinds = ", ".join(sorted({case.type_of(int(row)) for row in missing}))
-            one = len(found) == 1
-            yield Found(
-                "APP_MSG_FILLED_OVER", event.row, event.session,
-                f"{event.sender} filled over {len(found)} application message{'s'[one:]} "
-                f"(MsgType(35) {kinds}, {span(found[0], found[-1])}) that {event.receiver} "
-                "asked for.",
-                side=event.sender, by=event.sender, begin=found[0], end=found[-1],
-                rows=tuple(int(row) for row in missing[:5]), topics=gap_topic(event),
-                confidence="high" if view == "out" else "medium",
-            )  # fmt: skip
+            yield event, [int(row) for row in missing]
 
 
 def _sent(case: Case, made: dict[tuple[str, str, int], Ints], event: Event) -> Ints:

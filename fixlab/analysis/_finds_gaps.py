@@ -11,15 +11,15 @@ from fixlab.analysis._proofs import arrival
 # A request should leave within a round trip, a gap close within the resend time-out.
 _ASK_SECONDS = 5.0
 _OPEN_SECONDS = 30.0
+_HOLES_MAX = 4  # of one gap that are told one by one
 
 
 def gaps(case: Case) -> Iterator[Found]:
     """SEQ_GAP, MANUAL_SEQ_EDIT, SEQ_SKIPPED, GAP_NOT_REQUESTED, GAP_NEVER_CLOSED."""
     logons = {event.row for event in case.of(Kind.LOGON)}
+    yield from (_gap(case, same) for same in _same_gaps(case))
     for event in case.of(Kind.GAP):
-        filtered = event.session in case.filtered
-        yield _gap(case, event, filtered)
-        if filtered:
+        if event.session in case.filtered:
             continue
         if event.cause == "hole" and case.view.get((event.session, event.sender)) == "out":
             yield from _own_hole(case, event, at_logon=event.row in logons)
@@ -27,34 +27,83 @@ def gaps(case: Case) -> Iterator[Found]:
     yield from _never_closed(case)
 
 
-def _gap(case: Case, event: Event, filtered: bool) -> Found:
-    assert event.gap is not None
-    end = case.gap_ends.get((event.session, event.sender, event.gap))
-    asks = case.gap_asks.get((event.session, event.sender, event.gap), [])
-    how = "the gap is still open where the log ends"
+def _same_gaps(case: Case) -> list[list[Event]]:
+    """Holes of one gap, and what of it shows again in later connections, taken together."""
+    chains: list[list[Event]] = []
+    last: dict[tuple[str, str], list[Event]] = {}
+    for event in case.of(Kind.GAP):
+        chain = last.get((event.session, event.sender))
+        if chain is None or not _goes_on(case, chain, event):
+            chain = last[event.session, event.sender] = []
+            chains.append(chain)
+        chain.append(event)
+    return chains
+
+
+def _goes_on(case: Case, chain: list[Event], event: Event) -> bool:
+    """Whether a gap is the one before it, still open."""
+    before = chain[-1]
+    if before.gap == event.gap:
+        return True
+    end = case.gap_ends.get((before.session, before.sender, before.gap or 0))
+    left = end is not None and end.kind == Kind.ABANDONED and end.cause == "disconnect"
+    return left and before.epoch == event.epoch and _meets(chain, event)
+
+
+def _meets(chain: list[Event], event: Event) -> bool:
+    return any(
+        (e.begin or 0) <= (event.end or 0) and (event.begin or 0) <= (e.end or 0) for e in chain
+    )
+
+
+def _gap(case: Case, same: list[Event]) -> Found:
+    event, last = same[0], same[-1]
+    filtered = event.session in case.filtered
+    key = (event.session, event.sender)
+    end = case.gap_ends.get((*key, last.gap or 0))
+    ordinals = dict.fromkeys(each.gap for each in same)
+    asks = [ask for gap in ordinals for ask in case.gap_asks.get((*key, gap or 0), [])]
+    how = "it is still open where the log ends"
     if end is not None:
         after = case.seconds(event.row, end.row)
         word = "closed" if end.kind == Kind.CLOSED else f"ended with a {end.cause}"
-        how = f"the gap {word} " + (f"after {after:.3g} s" if after else "at once")
+        how = f"it {word} " + (f"after {after:.3g} s" if after else "at once")
     often = "once" if len(asks) == 1 else f"{len(asks)} times"
     told = f"asked for {often}" if asks else "nobody asked for it"
-    what = "were missing" if event.begin != event.end else "was missing"
-    summary = (
-        f"{event.sender}'s {span(event.begin, event.end)} {what} at {event.receiver}; "
-        f"{told}, {how}."
-    )
+    if len(ordinals) > 1:
+        told += f", in {len(ordinals)} connections"
+    numbers = _numbers(same)
+    what = "was" if event.begin == event.end and len(same) == 1 else "were"
+    summary = f"{event.sender}'s {numbers} {what} missing at {event.receiver}; {told}, {how}."
     if filtered:
         are = "are" if event.begin != event.end else "is"
         summary = (
-            f"{event.sender}'s {span(event.begin, event.end)} {are} not in the log, which has "
-            "no Heartbeat at all: the logger leaves them out."
+            f"{event.sender}'s {numbers} {'is' if what == 'was' else 'are'} not in the log, which has no Heartbeat at all: "
+            "the logger leaves them out."
         )
+    topics = dict.fromkeys(topic for each in same for topic in gap_topic(each))
     return Found(
-        "SEQ_GAP", event.row, event.session, summary, by=event.by, begin=event.begin,
-        end=event.end, confidence="low" if filtered else "high",
-        topics=(*gap_topic(event), *connection_topic(event)),
+        "SEQ_GAP", event.row, event.session, summary, by=event.by,
+        begin=min(each.begin or 0 for each in same), end=max(each.end or 0 for each in same),
+        confidence="low" if filtered else "high",
+        topics=(*topics, *connection_topic(event)),
         rows=tuple(ask.row for ask in asks[:3]) + ((end.row,) if end is not None else ()),
     )  # fmt: skip
+
+
+def _numbers(same: list[Event]) -> str:
+    """The holes of a gap, each once: 2 to 5 and 8."""
+    merged: list[list[int]] = []
+    for begin, end in sorted((each.begin or 0, each.end or 0) for each in same):
+        if merged and begin <= merged[-1][1] + 1:
+            merged[-1][1] = max(merged[-1][1], end)
+        else:
+            merged.append([begin, end])
+    parts = [span(begin, end) for begin, end in merged]
+    if len(parts) > _HOLES_MAX:
+        rest = len(parts) - _HOLES_MAX
+        return ", ".join(parts[:_HOLES_MAX]) + f" and {rest} more stretches"
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
 def _own_hole(case: Case, event: Event, *, at_logon: bool) -> Iterator[Found]:
@@ -110,13 +159,17 @@ def _not_requested(case: Case, event: Event) -> Iterator[Found]:
     late = [int(row) for row in spoken if case.seconds(event.row, int(row)) >= _ASK_SECONDS]
     if not late:
         return
+    view = case.view[event.session, event.sender]
+    seen = arrival(case, event, event.sender, event.receiver, late[-1]) is not None
     yield Found(
         "GAP_NOT_REQUESTED", event.row, event.session,
         f"{event.receiver} missed {event.sender}'s {span(event.begin, event.end)} and did not "
-        f"ask for it, though it went on sending for {case.seconds(event.row, late[-1]):.3g} s.",
-        side=event.receiver, by=event.receiver, begin=event.begin, end=event.end,
-        rows=(late[0],), topics=gap_topic(event),
-        confidence="high" if case.view[event.session, event.sender] == "in" else "medium",
+        f"ask for it, though it went on sending for {case.seconds(event.row, late[-1]):.3g} s."
+        + ("" if seen else " Whether what came behind it had arrived the log cannot tell."),
+        side=event.receiver if seen or not view else "", by=event.receiver,
+        begin=event.begin, end=event.end, rows=(late[0],), topics=gap_topic(event),
+        severity="" if seen else "risk",
+        confidence="high" if view == "in" else "medium" if seen else "low",
     )  # fmt: skip
 
 
@@ -148,6 +201,9 @@ def mutual(case: Case) -> Iterator[Found]:
     """MUTUAL_GAP: both sides miss numbers of each other at the same time."""
     opened: dict[tuple[str, str], list[tuple[int, int, Event]]] = {}
     done = set()
+    root = {
+        (e.session, e.sender, e.gap): same[0].gap for same in _same_gaps(case) for e in same
+    }
     for event in case.of(Kind.GAP):
         if event.session in case.filtered:
             continue
@@ -156,7 +212,10 @@ def mutual(case: Case) -> Iterator[Found]:
         for begin, stop, other in opened.get((event.session, event.receiver), [])[-NEAR_MAX:]:
             pair = (
                 event.session,
-                *sorted([(event.sender, event.gap), (other.sender, other.gap)]),
+                *sorted(
+                    (one.sender, root[one.session, one.sender, one.gap] or 0)
+                    for one in (event, other)
+                ),
             )
             if begin <= until and event.row <= stop and pair not in done:
                 done.add(pair)
@@ -193,7 +252,10 @@ def lost(case: Case) -> Iterator[Found]:
             yield Found(
                 "MESSAGE_LOST", event.row, event.session,
                 f"{event.sender}'s SequenceReset(4) to {event.begin} gave up {event.count} "
-                "missing numbers.",
+                f"missing number{'' if event.count == 1 else 's'}, instead of the answer to a "
+                "ResendRequest(2)." if event.request is not None else
+                f"{event.sender}'s SequenceReset(4) to {event.begin} gave up {event.count} "
+                f"missing number{'' if event.count == 1 else 's'}.", rule="SQR-11",
                 side=event.sender, by=event.sender, begin=event.expected,
                 end=None if event.begin is None else event.begin - 1,
                 topics=gap_topic(event),

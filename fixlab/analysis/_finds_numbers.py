@@ -230,9 +230,11 @@ def _goes_on(case: Case, event: Event) -> bool:
     """Whether its sender goes on from there, or came from there."""
     rows = case.rows_of(event.session, event.sender)
     at = int(np.searchsorted(rows, event.row))
-    near = case.number[rows[max(at - 1, 0) : at + 2]].tolist()
+    around = rows[max(at - 1, 0) : at + 2]
+    near = case.number[around].tolist()
     begin, end = event.begin or 0, event.end or 0
-    return end > begin or end + 1 in near or begin - 1 in near
+    parted = bool(case.is_type(around, "5", "A").any())
+    return parted or end > begin or end + 1 in near or begin - 1 in near
 
 
 def _replayed_before(case: Case, event: Event) -> bool:
@@ -267,10 +269,17 @@ def next_expected(case: Case) -> Iterator[Found]:
 
 
 def _uncounted(case: Case, event: Event) -> bool:
-    """Whether the first number that is not counted came before the Logon in answer.
+    """Whether the first number that is not counted need not be.
 
-    Who refuses such messages (LGN-04) does not count them, and nothing behind them.
+    It came before the Logon in answer: who refuses such messages (LGN-04) does not count them.
+    Or a gap fill covered it that began too low, and is to be ignored (SQR-04).
     """
+    if any(
+        fill.epoch == event.epoch and fill.expected == event.begin
+        and (fill.begin or 0) < (event.begin or 0)
+        for fill in case.before(Kind.FILLED, event)
+    ):  # fmt: skip
+        return True
     return any(
         begun.begin is not None and event.begin is not None
         and begun.connection < event.connection

@@ -163,9 +163,10 @@ def _too_low(case: Case, fill: Event, begin: int) -> bool:
 
 def _unjustified(case: Case, event: Event) -> Iterator[Found]:
     inside = case.view.get((event.session, event.sender)) == "in"
-    # What came early the receiver may have dropped: then it is right to ask for it.
+    # What came early the receiver may have dropped, at the latest when the connection ended
+    # (RRQ-09): then it is right to ask for it.
     if event.cause == "not_missing" and any(
-        early.connection == event.connection and _overlap(event, early)
+        early.epoch == event.epoch and _overlap(event, early)
         for early in case.before(Kind.EARLY, event)
     ):
         return

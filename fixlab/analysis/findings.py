@@ -77,7 +77,8 @@ def analyze(
     Source: each finding names its rule.
     """
     frame = check(log, MESSAGES).reset_index(drop=True)
-    case = Case(frame, reconstruct(frame, expected_start=expected_start))
+    lines = log if hasattr(log, "raw") else None
+    case = Case(frame, reconstruct(frame, expected_start=expected_start), lines)
     found: list[Found] = []
     for group in _GROUPS:
         for find in group.ALL:
@@ -85,7 +86,6 @@ def analyze(
     found += _finds_connections.outside(case, schedule)
     found.sort(key=lambda each: (each.row, list(CODES).index(each.code)))
     kept, left_out = _capped(found)
-    lines = log if hasattr(log, "raw") else None
     return Findings(case, kept, _roots(kept), left_out, lines, expected_start=expected_start)
 
 
@@ -407,7 +407,7 @@ def _table(case: Case, found: Sequence[Found], caused_by: Sequence[int | None]) 
             "confidence": categorical(
                 [CONFIDENCES.index(each.confidence) for each in found], CONFIDENCES
             ),
-            "rule": [CODES[each.code].rule for each in found],
+            "rule": [each.rule or CODES[each.code].rule for each in found],
             "side": [redact.printable(each.side) or None for each in found],
             "by": [redact.printable(each.by) or None for each in found],
             "session": [redact.printable(each.session) for each in found],

@@ -596,6 +596,14 @@ PLANTS: tuple[Plant, ...] = (
         also=("LOGOUT_DURING_GAP",),
     ),
     P(
+        code="MESSAGE_LOST",
+        name="reset in the place of a replay",
+        side="BUY",
+        make=told(
+            "1 > D 2\n2 > D 3 lost\n3 > D 4\n3.1 < 2 2 7=3 16=0\n3.2 > 4 5 36=6\n9 > D 6"
+        ),
+    ),
+    P(
         code="LOGOUT_DURING_GAP",
         side="SELL",
         keepers=("SELL",),
@@ -634,6 +642,29 @@ PLANTS: tuple[Plant, ...] = (
         make=told(
             LOGON_LOGOUT + "60 > A 4\n70 > A 5\n70.1 < A 4\n71 > D 6\n72 < 8 5", logon=False
         ),
+    ),
+    P(
+        code="LOGOUT_UNANSWERED",
+        side="SELL",
+        make=told(
+            "1 > D 2\n2 < 8 2\n3 > 5 3\n5 < 8 3\n20 < 8 4\n40 < 0 5\n69 < 0 6\n80 < 8 7\n"
+            "90 > A 4\n90.1 < A 8\n91 > D 5\n92 < 8 9"
+        ),
+    ),
+    P(
+        code="LOGOUT_UNANSWERED",
+        name="line cut",
+        side="",
+        make=told(
+            "1 > D 2\n2 < 8 2\n3 > 5 3 lost\n60 > A 4\n60.1 < A 3\n60.2 < 2 4 7=3 16=0\n"
+            "60.3 > 4 3 dup 123=Y 36=5\n61 > D 5\n62 < 8 5"
+        ),
+        keepers=("BUY",),
+    ),
+    P(
+        code="MSG_AFTER_LOGOUT",
+        side="BUY",
+        make=told("1 > D 2\n2 < 8 2\n3 > 5 3\n3.5 > D 4\n4 < 5 3"),
     ),
     P(
         code="ENDED_WITHOUT_LOGOUT",
@@ -810,6 +841,13 @@ CONTROLS: tuple[Plant, ...] = tuple(
         ("789 recovery", next_expected(), {}),
         ("heartbeats filtered", no_heartbeats, {"styles": ("quickfix", "prefixed")}),
         ("masked password", masked, {"styles": ("quickfix", "prefixed")}),
+        ("replay behind a Logout", told(
+            "1 > D 2\n2 > D 3 lost\n3 > 5 4\n3.1 < 2 2 7=3 16=0\n3.2 > D 3 dup\n"
+            "3.3 > 4 4 dup 123=Y 36=5\n3.4 < 5 3"), {}),
+        ("reset over nothing", told("1 > D 2\n2 > 4 3 36=10\n3 > D 10\n4 < 8 2"), {}),
+        ("fill asked again in time", told(
+            "1 > D 2\n2 > 0 3 lost\n3 > D 4\n3.1 < 2 2 7=3 16=3\n3.2 > 4 3 dup 123=Y 36=4 "
+            "lost\n35 < 2 3 7=3 16=3\n35.1 > 4 3 dup 123=Y 36=4\n36 > D 5"), {}),
         ("chance cut", after_cut(link=LinkFaults(jitter_seconds=0.05)), {}),
     )
 )  # fmt: skip
