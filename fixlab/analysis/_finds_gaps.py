@@ -76,10 +76,10 @@ def _gap(case: Case, same: list[Event]) -> Found:
     what = "was" if event.begin == event.end and len(same) == 1 else "were"
     summary = f"{event.sender}'s {numbers} {what} missing at {event.receiver}; {told}, {how}."
     if filtered:
-        are = "are" if event.begin != event.end else "is"
+        are = "is" if what == "was" else "are"
         summary = (
-            f"{event.sender}'s {numbers} {'is' if what == 'was' else 'are'} not in the log, which has no Heartbeat at all: "
-            "the logger leaves them out."
+            f"{event.sender}'s {numbers} {are} not in the log, which has no Heartbeat at "
+            "all: the logger leaves them out."
         )
     topics = dict.fromkeys(topic for each in same for topic in gap_topic(each))
     return Found(
