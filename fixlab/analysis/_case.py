@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,32 @@ class Found(NamedTuple):
     def level(self) -> str:
         """How severe it is."""
         return self.severity or CODES[self.code].severity
+
+
+class Shown(Protocol):
+    """What `Findings` shows of a log; rows are those of all of it."""
+
+    @property
+    def time(self) -> Any:
+        """The time of each row, ns or `MISSING`, by place or array of places."""
+
+    @property
+    def number(self) -> Any:
+        """MsgSeqNum(34), in the same way."""
+
+    @property
+    def sessions(self) -> list[str]: ...
+    @property
+    def one_sided(self) -> dict[str, bool]: ...
+    @property
+    def made(self) -> Reconstruction: ...
+    @property
+    def frame(self) -> pd.DataFrame: ...
+    def extent(self, session: str | None) -> tuple[int, int, int]:
+        """Rows, first and last time."""
+
+    def derived(self, name: str) -> pd.DataFrame:
+        """One of gaps, ledger, resends, intervals."""
 
 
 class Case:
@@ -104,6 +130,50 @@ class Case:
         rows = self.rows_of(session, sender)
         low, high = np.searchsorted(rows, [after + 1, until + 1])
         return rows[low:high]
+
+    @cached_property
+    def _nameless(self) -> Ints:
+        """Rows of no session: those that are too damaged to tell."""
+        no_name = self.sessions.index("") if "" in self.sessions else -2
+        return np.flatnonzero((self.session == no_name) | (self.session < 0))
+
+    def _near(self, session: str) -> list[Ints]:
+        """The rows that may tell something of a session: its own, and those of none."""
+        own = [self.rows_of(session, one.sender) for one in self.sides_of.get(session, ())]
+        return [*own, self._nameless]
+
+    def last_before(self, session: str, row: int, count: int) -> list[int]:
+        """The last rows before `row` that are of the session or of none, the latest first."""
+        found: list[int] = []
+        for rows in self._near(session):
+            at = int(np.searchsorted(rows, row))
+            found += rows[max(at - count, 0) : at].tolist()
+        return sorted(found, reverse=True)[:count]
+
+    def first_after(self, session: str, row: int) -> int | None:
+        """The next row that is of the session or of none; with no session, the next row."""
+        if not session:
+            return row + 1 if row + 1 < len(self.time) else None
+        near = [rows[np.searchsorted(rows, row, "right") :][:1] for rows in self._near(session)]
+        found = np.concatenate(near)
+        return int(found.min()) if len(found) else None
+
+    def extent(self, session: str | None) -> tuple[int, int, int]:
+        """How many messages a session, or all of the log has; first and last known time."""
+        time = self.time
+        if session is not None:
+            time = time[self.session == self.sessions.index(session)]
+        known = time[time != MISSING]
+        if not len(known):
+            return len(time), MISSING, MISSING
+        return len(time), int(known.min()), int(known.max())
+
+    def derived(self, name: str) -> pd.DataFrame:
+        """One of the frames that are made of the log: gaps, ledger, resends, intervals."""
+        from fixlab import analysis  # here: the package imports who imports this module
+
+        made: pd.DataFrame = getattr(analysis, name)(self.frame)
+        return made
 
     def is_type(self, rows: Ints, *names: str) -> Bools:
         """Which of these rows are of one of these types."""

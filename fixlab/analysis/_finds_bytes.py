@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,65 +13,86 @@ from fixlab.analysis._events import Event, Kind
 from fixlab.frames import MISSING, nanoseconds
 
 _CODES = {"body_length": "BODYLENGTH_BAD", "check_sum": "CHECKSUM_BAD"}
-_ROWS_MAX = 200  # of one kind that are told one by one
+ROWS_MAX = 200  # of one kind that are told one by one
+
+
+class Behind(NamedTuple):
+    """What the rows behind a damaged one show."""
+
+    missed: Event | None  # the gap that it left
+    asked: bool  # whether that was asked for
+    following: int | None  # the next row of its session, or of all where it has none
+    is_logon: bool
 
 
 def defects(case: Case) -> Iterator[Found]:
     """CHECKSUM_BAD, BODYLENGTH_BAD, GARBLED: what is wrong, and whether anybody missed it."""
-    for row in np.flatnonzero(~case.valid)[:_ROWS_MAX].tolist():
-        defect = str(case.frame["defect"].iloc[row])
-        missed = _missed(case, row)
-        asked = (
-            missed is not None
-            and missed.gap is not None
-            and bool(case.gap_asks.get((missed.session, missed.sender, missed.gap)))
-        )
-        sender = _name(case.senders, case.sender[row]) or (missed.sender if missed else "")
-        session = _name(case.sessions, case.session[row]) or (missed.session if missed else "")
-        number = int(case.number[row])
-        which = "" if number == MISSING else f" with MsgSeqNum(34) {number}"
-        if defect == "truncated" and _line_cut(case, row):
-            fate = "The connection was lost in the middle of it."
-            level, confidence, asked = "info", "high", False
-        elif asked:
-            fate, level, confidence = "Its receiver asked for it again.", "", "high"
-        elif missed is not None:
-            fate = (
-                "Its number is missing then; nobody asked for it, so the log itself may be cut."
-            )
-            level, confidence = "risk", "low"
-        else:
-            fate = "Nobody missed it: the logger masks or rewrites it, or nobody checks."
-            level, confidence = "info", "low"
-        yield Found(
-            _CODES.get(defect, "GARBLED"), row, session,
-            f"{sender or 'Unknown sender'}: a message{which} is damaged ({defect}). {fate}",
-            side=sender if asked else "", by=sender, severity=level, confidence=confidence,
-            begin=None if number == MISSING else number,
-            end=None if number == MISSING else number,
-            topics=() if missed is None else (
-                ("gap", missed.session, missed.sender, missed.gap),
-                ("number", missed.session, missed.sender, missed.begin),
-            ),
-        )  # fmt: skip
+    for row in damaged(case):
+        yield defect_of(case, row, behind(case, row))
+
+
+def damaged(case: Case) -> list[int]:
+    """The rows that are told."""
+    rows: list[int] = np.flatnonzero(~case.valid)[:ROWS_MAX].tolist()
+    return rows
+
+
+def behind(case: Case, row: int) -> Behind:
+    """What follows on a damaged row."""
+    missed = _missed(case, row)
+    asked = (
+        missed is not None
+        and missed.gap is not None
+        and bool(case.gap_asks.get((missed.session, missed.sender, missed.gap)))
+    )
+    following = case.first_after(_name(case.sessions, case.session[row]), row)
+    is_logon = following is not None and case.type_of(following) == "A"
+    return Behind(missed, asked, following, is_logon)
+
+
+def defect_of(case: Case, row: int, seen: Behind) -> Found:
+    """One finding. Before a Logon it was on its way when the line was lost."""
+    missed, asked = seen.missed, seen.asked
+    defect = str(case.frame["defect"].iloc[row])
+    sender = _name(case.senders, case.sender[row]) or (missed.sender if missed else "")
+    session = _name(case.sessions, case.session[row]) or (missed.session if missed else "")
+    number = int(case.number[row])
+    which = "" if number == MISSING else f" with MsgSeqNum(34) {number}"
+    if defect == "truncated" and seen.is_logon:
+        fate = "The connection was lost in the middle of it."
+        level, confidence, asked = "info", "high", False
+    elif asked:
+        fate, level, confidence = "Its receiver asked for it again.", "", "high"
+    elif missed is not None:
+        fate = "Its number is missing then; nobody asked for it, so the log itself may be cut."
+        level, confidence = "risk", "low"
+    else:
+        fate = "Nobody missed it: the logger masks or rewrites it, or nobody checks."
+        level, confidence = "info", "low"
+    return Found(
+        _CODES.get(defect, "GARBLED"), row, session,
+        f"{sender or 'Unknown sender'}: a message{which} is damaged ({defect}). {fate}",
+        side=sender if asked else "", by=sender, severity=level, confidence=confidence,
+        begin=None if number == MISSING else number,
+        end=None if number == MISSING else number,
+        topics=() if missed is None else (
+            ("gap", missed.session, missed.sender, missed.gap),
+            ("number", missed.session, missed.sender, missed.begin),
+        ),
+    )  # fmt: skip
 
 
 def _name(names: list[str], code: int) -> str:
     return names[code] if code >= 0 else ""
 
 
-def _line_cut(case: Case, row: int) -> bool:
-    """Whether a Logon comes next: then the message was on its way when the line was lost."""
-    behind = case.msg_type[row + 1 : row + 2]
-    return bool(len(behind)) and case.type_of(row + 1) == "A"
-
-
 def _missed(case: Case, row: int) -> Event | None:
     """The gap that the damaged message left: the next one that can be its."""
     number = int(case.number[row])
     sender = _name(case.senders, case.sender[row])
+    session = _name(case.sessions, case.session[row])
     for event in case.of(Kind.GAP):
-        if event.row < row:
+        if event.row < row or session not in ("", event.session):
             continue
         if number != MISSING and sender == event.sender:
             if (event.begin or 0) <= number <= (event.end or 0):
@@ -130,7 +152,7 @@ def rejects(case: Case) -> Iterator[Found]:
     """SESSION_REJECT: a Reject(3), by its number and text."""
     rows = np.flatnonzero(case.is_type(np.arange(len(case.msg_type)), "3"))
     ref = case.frame["ref_seq_num"]
-    for row in rows[:_ROWS_MAX].tolist():
+    for row in rows[:ROWS_MAX].tolist():
         number = ref.iloc[row]
         sender = _name(case.senders, case.sender[row])
         about = "a message" if pd.isna(number) else f"{number}"
@@ -160,4 +182,4 @@ def directions(case: Case) -> Iterator[Found]:
             )  # fmt: skip
 
 
-ALL = (defects, poss_dups, secrets, rejects, directions)
+ALL = (poss_dups, secrets, rejects, directions)

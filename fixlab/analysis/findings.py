@@ -22,7 +22,7 @@ from fixlab.analysis import (
     _finds_requests,
     _finds_time,
 )
-from fixlab.analysis._case import Case, Found
+from fixlab.analysis._case import Case, Found, Shown
 from fixlab.analysis._codes import CODES, FOLLOWS
 from fixlab.analysis._evidence import Evidence
 from fixlab.analysis._finds_connections import Schedule
@@ -77,18 +77,29 @@ def analyze(
     """
     frame = check(log, MESSAGES).reset_index(drop=True)
     case = Case(frame, reconstruct(frame, expected_start=expected_start))
+    found = in_order([*found_in(case, schedule), *_finds_bytes.defects(case)])
+    kept, left_out = capped(found)
+    lines = log if hasattr(log, "raw") else None
+    return Findings(case, kept, roots(kept), left_out, lines)
+
+
+def found_in(case: Case, schedule: Schedule | None) -> list[Found]:
+    """All findings but those about damaged messages, which no session may own."""
     found: list[Found] = []
     for group in _GROUPS:
         for find in group.ALL:
             found += find(case)
     found += _finds_connections.outside(case, schedule)
-    found.sort(key=lambda each: (each.row, list(CODES).index(each.code)))
-    kept, left_out = _capped(found)
-    lines = log if hasattr(log, "raw") else None
-    return Findings(case, kept, _roots(kept), left_out, lines)
+    return found
 
 
-def _capped(found: Sequence[Found]) -> tuple[list[Found], dict[str, int]]:
+def in_order(found: Sequence[Found]) -> list[Found]:
+    """In the order of the log; what one row shows in the order of the codes."""
+    place = {code: i for i, code in enumerate(CODES)}
+    return sorted(found, key=lambda each: (each.row, place[each.code]))
+
+
+def capped(found: Sequence[Found]) -> tuple[list[Found], dict[str, int]]:
     """At most `_SAME_MAX` of a kind, and how many were left out of which code."""
     count: Counter[tuple[str, str, str]] = Counter()
     left_out: Counter[str] = Counter()
@@ -103,7 +114,7 @@ def _capped(found: Sequence[Found]) -> tuple[list[Found], dict[str, int]]:
     return kept, dict(left_out)
 
 
-def _roots(found: Sequence[Found]) -> list[int | None]:
+def roots(found: Sequence[Found]) -> list[int | None]:
     """For each finding the position of the one it follows from."""
     about: dict[tuple[Any, ...], list[int]] = {}
     for i, each in enumerate(found):
@@ -123,9 +134,9 @@ def _roots(found: Sequence[Found]) -> list[int | None]:
                 or each.code == "ENDED_WITHOUT_LOGOUT"
             )
         }
-        roots = [j for j in sorted(near) if each.code in FOLLOWS.get(found[j].code, ())]
-        if roots:
-            cause[i] = roots[0]
+        first = [j for j in sorted(near) if each.code in FOLLOWS.get(found[j].code, ())]
+        if first:
+            cause[i] = first[0]
     # A root that follows from another one hands its consequences on.
     for i, at in enumerate(cause):
         seen = {i}
@@ -149,7 +160,7 @@ class Findings:
 
     def __init__(
         self,
-        case: Case,
+        case: Shown,
         found: Sequence[Found],
         caused_by: Sequence[int | None],
         left_out: Mapping[str, int],
@@ -275,9 +286,7 @@ class Findings:
         return self._view("intervals")
 
     def _view(self, name: str) -> pd.DataFrame:
-        from fixlab import analysis  # here: the package imports this module
-
-        made: pd.DataFrame = getattr(analysis, name)(self._case.frame)
+        made = self._case.derived(name)
         return made if self.session is None else made[made["session"] == self.session]
 
     # In words ------------------------------------------------------------------------------
@@ -311,25 +320,17 @@ class Findings:
     def _about(self) -> Iterator[str]:
         case = self._case
         names = list(dict.fromkeys(one.session for one in case.made.directions))
-        time = case.time
         if self.session is not None:
-            names, time = (
-                [self.session],
-                time[case.session == case.sessions.index(self.session)],
-            )
-        known = time[time != MISSING]
-        when = (
-            f", {_clock(int(known.min()))} to {_clock(int(known.max()))} UTC"
-            if len(known)
-            else ""
-        )
+            names = [self.session]
+        rows, first, last = case.extent(self.session)
+        when = f", {_clock(first)} to {_clock(last)} UTC" if first != MISSING else ""
         shown = ", ".join(redact.printable(name) for name in names[:3])
         more = f" and {len(names) - 3:,} more sessions" if len(names) > 3 else ""
-        yield f"{shown or 'No session'}{more}: {len(time):,} messages{when}."
+        yield f"{shown or 'No session'}{more}: {rows:,} messages{when}."
         faults, risks = self.faults, self._count("risk")
         if faults or risks:
             yield f"{_some(faults, 'fault')}, {_some(risks, 'risk')}."
-        elif len(time):
+        elif rows:
             yield "Nothing wrong: no rule is broken as far as this log shows."
         else:
             yield "Nothing to tell: the log has no messages."
@@ -396,7 +397,9 @@ def _clock(time: int) -> str:
     return f"{text[:4]}-{text[4:6]}-{text[6:8]} {text[9:]}"
 
 
-def _table(case: Case, found: Sequence[Found], caused_by: Sequence[int | None]) -> pd.DataFrame:
+def _table(
+    case: Shown, found: Sequence[Found], caused_by: Sequence[int | None]
+) -> pd.DataFrame:
     def number(value: int | None) -> int:
         return MISSING if value is None else value
 

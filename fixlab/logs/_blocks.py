@@ -41,7 +41,8 @@ class Account:
         self.row_bytes += int(block.dense["length"].sum(dtype="int64"))
 
     def add(self, other: Account) -> None:
-        """Take in what another part of the same file gave; the first one tells its style."""
+        """Take in what another part of the same file gave."""
+        self.style = other.style
         self.bytes += other.bytes
         self.rows += other.rows
         self.defects += other.defects

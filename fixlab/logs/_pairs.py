@@ -152,18 +152,19 @@ class Pairs:
             return self._codes[place]
         if not self.overflowed:
             self.overflowed = True
-            self._append(Pair("", OVERFLOW.decode(), OVERFLOW.decode()))
+            one = self._book.comp_ids.adopt(OVERFLOW)
+            self._append(one << _WIDTH | one, Pair("", OVERFLOW.decode(), OVERFLOW.decode()))
         return np.where(known, self._codes[place], len(self.pairs) - 1).astype(np.int32)
 
     def _learn(self, key: int) -> None:
         mask = (1 << _WIDTH) - 1
         names = self._book.comp_ids.texts
-        self._key_of.append(key)
         begin = self._book.begins.texts[key >> 2 * _WIDTH].decode()
         sender, target = names[key >> _WIDTH & mask].decode(), names[key & mask].decode()
-        self._append(Pair(begin, sender, target))
+        self._append(key, Pair(begin, sender, target))
 
-    def _append(self, pair: Pair) -> None:
+    def _append(self, key: int, pair: Pair) -> None:
+        self._key_of.append(key)
         self.pairs.append(pair)
         self._seen.append(Seen())
         if len(self._lags) < self._lagged_max:

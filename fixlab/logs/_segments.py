@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from fixlab.logs._blocks import BLOCK_BYTES, Account, Feed, Standing, blocks
 from fixlab.logs._capture import captured
@@ -170,12 +170,24 @@ def merged(one: Iterable[Segment], other: Iterable[Segment]) -> list[Segment]:
     return list(heapq.merge(one, other, key=lambda segment: segment.part.key))
 
 
-def settled(segments: Iterable[Segment], again: Callable[[Part], Segment]) -> Iterator[Segment]:
+class Ends(Protocol):
+    """A segment, or what tells where it began and where its reader stood behind it."""
+
+    @property
+    def part(self) -> Part: ...
+    @property
+    def left(self) -> Standing | None: ...
+
+
+Either = TypeVar("Either", bound=Ends)
+
+
+def settled(segments: Iterable[Either], again: Callable[[Part], Either]) -> Iterator[Either]:
     """Segments in order of their keys, each as if one reader had come from those before.
 
     `again` reads a part that was begun in the wrong place.
     """
-    before: Segment | None = None
+    before: Either | None = None
     for segment in segments:
         if before is not None and before.part.file == segment.part.file:
             stood = before.left

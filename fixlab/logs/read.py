@@ -57,6 +57,7 @@ class Log:
     ) -> None:
         self.files = _files(accounts)
         self.sessions = _sessions(pairs)
+        self.pairs = pairs  # who sent to whom, what was seen of it and what that says
         self.notes = tuple(notes)  # what the reader should know of the reading, in words
         self._load = load
         self._sources = {source.name: source for source in found}
@@ -148,7 +149,7 @@ class Log:
             int(self.frame["offset"].iloc[row]),
             int(self.frame["length"].iloc[row]),
         )
-        found = _read_at(self._sources[name], self._accounts[name], offset, length)
+        found = bytes_at(self._sources[name], self._accounts[name], offset, length)
         if len(found) < length:
             raise ConfigError(
                 f"{name} has changed: expected {length} bytes at {offset}, found {len(found)}"
@@ -230,7 +231,7 @@ def read_log(
         return FollowedLog(Path(path), chosen, own)
     if workers < 1:
         raise ConfigError(f"expected workers from 1 on, found {workers}")
-    found = _in_order(sources(path))
+    found = in_reading_order(sources(path))
     if workers > 1:
         path_to = None if to_parquet is None else Path(to_parquet)
         log = _read_apart(found, chosen, own, workers, path_to, progress=progress)
@@ -241,7 +242,7 @@ def read_log(
     return _read(found, chosen, own, BLOCK_BYTES, progress=progress)
 
 
-def _in_order(found: list[Source]) -> list[Source]:
+def in_reading_order(found: list[Source]) -> list[Source]:
     """Files by the first time in them; those without keep their place behind the others."""
     if len(found) < 2:
         return found
@@ -276,12 +277,30 @@ def _log(
     found: Sequence[Source], accounts: Sequence[Account], rows: Rows, ours: Collection[str]
 ) -> Log:
     names = [source.name for source in found]
-    pairs = _decided(rows.pairs, ours, names, accounts)
-    notes = _notes(accounts, rows.book, rows.pairs)
-    frame = rows.frame(
-        names, {pair: side for pair, (_, side) in pairs.items()}, _which(accounts)
-    )
-    return Log(lambda: frame, found, accounts, pairs, notes)
+    decided = sides_of(found, accounts, rows.pairs, ours)
+    frame = rows.frame(names, decided, _which(accounts))
+    return log_of(found, accounts, rows.book, rows.pairs, ours, lambda: frame)
+
+
+def sides_of(
+    found: Sequence[Source], accounts: Sequence[Account], seen: Pairs, ours: Collection[str]
+) -> dict[Pair, Side]:
+    """The session and direction of each pair, from all that was seen of them."""
+    pairs = _decided(seen, ours, [source.name for source in found], accounts)
+    return {pair: side for pair, (_, side) in pairs.items()}
+
+
+def log_of(
+    found: Sequence[Source],
+    accounts: Sequence[Account],
+    book: Book,
+    seen: Pairs,
+    ours: Collection[str],
+    load: Callable[[], pd.DataFrame],
+) -> Log:
+    """A log of what was seen, whose frame `load` gives."""
+    pairs = _decided(seen, ours, [source.name for source in found], accounts)
+    return Log(load, found, accounts, pairs, _notes(accounts, book, seen))
 
 
 def _read_apart(
@@ -326,7 +345,8 @@ def joined(
             if segment.packed.overflowed:
                 return None
             source, account = found[segment.part.file], accounts[segment.part.file]
-            advance(_join(account, segment, source))
+            account.add(segment.account)
+            advance(_stored_bytes(segment, source))
             if account.rows == len(segment.packed) and source.size and account.bytes:
                 promised = int(1.1 * account.rows * source.size / account.bytes)
                 rows.expect(min(promised, _ROWS_EXPECTED_MAX) + account.rows)
@@ -336,11 +356,7 @@ def joined(
     return _log(found, accounts, rows, ours)
 
 
-def _join(account: Account, segment: Segment, source: Source) -> int:
-    """Count a segment to its file; how many stored bytes it was."""
-    if account.bytes == 0:
-        account.style = segment.account.style
-    account.add(segment.account)
+def _stored_bytes(segment: Segment, source: Source) -> int:
     return segment.account.bytes if segment.part.style is not None else source.size or 0
 
 
@@ -360,7 +376,9 @@ def _apart_to(
         for segment in segments(()):
             if segment.packed.overflowed:
                 return None
-            advance(_join(accounts[segment.part.file], segment, found[segment.part.file]))
+            source = found[segment.part.file]
+            accounts[segment.part.file].add(segment.account)
+            advance(_stored_bytes(segment, source))
             codes = book.adopt(segment.packed.texts)
             seen.take(segment.packed.pairs, codes["begins"], codes["comp_ids"])
     if book.full or seen.overflowed:
@@ -374,7 +392,7 @@ def _apart_to(
         with counted(found, shown=progress) as advance:
             for segment in segments(tags):
                 source = found[segment.part.file]
-                advance(_join(Account(source.name), segment, source))
+                advance(_stored_bytes(segment, source))
                 rows.join(segment.packed, segment.part.file)
                 if len(rows) >= GROUP_ROWS:
                     writer.write(rows.frame(names, decided, _which(accounts)))
@@ -446,7 +464,8 @@ def _notes(accounts: Sequence[Account], book: Book, pairs: Pairs) -> list[str]:
     return notes
 
 
-def _read_at(source: Source, account: Account, offset: int, length: int) -> bytes:
+def bytes_at(source: Source, account: Account, offset: int, length: int) -> bytes:
+    """Some bytes of a file, as many of them as there are."""
     if account.captured:
         rows = records_of(source, Account(account.name))
         return next((row.wire[:length] for row in rows if row.start == offset), b"")
