@@ -41,6 +41,7 @@ from fixlab.frames import (
 
 _SAME_MAX = 100  # findings of one code, session and side that are told one by one
 _SHOWN_MAX = 20
+_NUMBER_MAX = int(np.iinfo(np.int64).max)
 _EVIDENCE_MAX = 12
 _GROUPS = (
     *(_finds_gaps, _finds_requests, _finds_fills, _finds_numbers),
@@ -111,7 +112,7 @@ def capped(found: Sequence[Found]) -> tuple[list[Found], dict[str, int]]:
             kept.append(each)
         else:
             left_out[each.code] += 1
-    return kept, dict(left_out)
+    return kept, {code: left_out[code] for code in CODES if code in left_out}
 
 
 def roots(found: Sequence[Found]) -> list[int | None]:
@@ -401,7 +402,8 @@ def _table(
     case: Shown, found: Sequence[Found], caused_by: Sequence[int | None]
 ) -> pd.DataFrame:
     def number(value: int | None) -> int:
-        return MISSING if value is None else value
+        # One past the largest number that can be read is none that a column can hold.
+        return MISSING if value is None else min(value, _NUMBER_MAX)
 
     rows = [each.row for each in found]
     levels = [

@@ -14,6 +14,7 @@ import pandas as pd
 
 from fixlab import redact
 from fixlab.analysis._case import Shown
+from fixlab.analysis._codes import CODES
 from fixlab.analysis._events import Reconstruction
 from fixlab.analysis._finds_bytes import ROWS_MAX
 from fixlab.analysis._finds_connections import Schedule
@@ -289,10 +290,10 @@ class SpreadLog:
                 _tasks.nameless_found, self._groups[0], seen, pure=False
             ).result()
         found = list(_first(in_order(found)))
-        kept, left_out = capped(found)
-        for part in parts:
-            for code, count in part.left_out.items():
-                left_out[code] = left_out.get(code, 0) + count
+        kept, here = capped(found)
+        counts = [here, *(part.left_out for part in parts)]
+        total = {code: sum(each.get(code, 0) for each in counts) for code in CODES}
+        left_out = {code: count for code, count in total.items() if count}
         case = _Remote(self, parts)
         return Findings(case, kept, roots(kept), left_out, self)
 
