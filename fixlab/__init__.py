@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fixlab import conformance, panels, plots, sim, stores
+    from fixlab import conformance, panels, plots, sim, spread, stores
     from fixlab.analysis import gaps, intervals, ledger, reconcile, replay, resends
     from fixlab.analysis.findings import Findings, analyze
     from fixlab.dictionary import Dictionary, explain
@@ -79,6 +79,7 @@ __all__ = [
     "replay",
     "resends",
     "sim",
+    "spread",
     "stores",
     "sweep",
 ]

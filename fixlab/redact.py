@@ -35,6 +35,11 @@ def hide(*tags: int) -> None:
     _hidden.update(_checked(tags))
 
 
+def hidden() -> frozenset[int]:
+    """What `hide` was told: for another process that shows things in the place of this one."""
+    return frozenset(_hidden)
+
+
 def reveal(*tags: int) -> None:
     """Undo `hide` for `tags`. Raises `ConfigError` for `SECRET_TAGS`, which stay hidden."""
     for tag in _checked(tags):

@@ -42,6 +42,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "logs": (*LAYER_0, "wire", "dictionary", "frames"),
     "analysis": (*LAYER_0, "pages", "frames", *VOCABULARY),
     "engines": LAYER_0,
+    # The logs and the analysis, in parts and over machines.
+    "spread": (*LAYER_0, "frames", "logs", "analysis"),
     "conformance": (*LAYER_4, "pages", "sim", "net", "logs", "engines"),
     "sql": (*LAYER_2, "session"),
     "surgeon": (*LAYER_0, "wire", "stores", "frames"),
@@ -75,6 +77,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
             "analysis",
             "conformance",
             "surgeon",
+            "spread",
         ),
         FRAMES,
     ),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +47,61 @@ class Found(NamedTuple):
     def level(self) -> str:
         """How severe it is."""
         return self.severity or CODES[self.code].severity
+
+
+class Extent(NamedTuple):
+    """What some messages cover."""
+
+    rows: int
+    first: int  # time, ns, or `MISSING`
+    last: int
+    exact: bool  # whether times are finer than milliseconds
+
+    @classmethod
+    def of(cls, time: Ints) -> Extent:
+        """That of messages of these times."""
+        known = time[time != MISSING]
+        if not len(known):
+            return cls(len(time), MISSING, MISSING, False)
+        exact = bool((known % 1_000_000 != 0).any())
+        return cls(len(time), int(known.min()), int(known.max()), exact)
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """First and last time; None when none is known."""
+        return None if self.first == MISSING else (self.first, self.last)
+
+
+class Shown(Protocol):
+    """What `Findings` shows of a log; rows are those of all of it."""
+
+    @property
+    def time(self) -> Any:
+        """The time of each row, ns or `MISSING`, by place or array of places."""
+
+    @property
+    def number(self) -> Any:
+        """MsgSeqNum(34), in the same way."""
+
+    @property
+    def sessions(self) -> list[str]: ...
+    @property
+    def one_sided(self) -> dict[str, bool]: ...
+    @property
+    def made(self) -> Reconstruction: ...
+    @property
+    def frame(self) -> pd.DataFrame: ...
+    @property
+    def filtered(self) -> set[str]:
+        """Sessions whose log leaves Heartbeats out."""
+
+    def extent(self, session: str | None) -> Extent:
+        """What the messages of a session, or of all, cover."""
+
+    def derived(
+        self, name: str, session: str | None, expected_start: Mapping[str, int]
+    ) -> pd.DataFrame:
+        """One of gaps, ledger, resends, intervals; of a session, or of all."""
 
 
 class Case:
@@ -110,6 +166,50 @@ class Case:
         rows = self.rows_of(session, sender)
         low, high = np.searchsorted(rows, [after + 1, until + 1])
         return rows[low:high]
+
+    @cached_property
+    def _nameless(self) -> Ints:
+        """Rows of no session: those that are too damaged to tell."""
+        no_name = self.sessions.index("") if "" in self.sessions else -2
+        return np.flatnonzero((self.session == no_name) | (self.session < 0))
+
+    def _near(self, session: str) -> list[Ints]:
+        """The rows that may tell something of a session: its own, and those of none."""
+        own = [self.rows_of(session, one.sender) for one in self.sides_of.get(session, ())]
+        return [*own, self._nameless]
+
+    def last_before(self, session: str, row: int, count: int) -> list[int]:
+        """The last rows before `row` that are of the session or of none, the latest first."""
+        found: list[int] = []
+        for rows in self._near(session):
+            at = int(np.searchsorted(rows, row))
+            found += rows[max(at - count, 0) : at].tolist()
+        return sorted(found, reverse=True)[:count]
+
+    def first_after(self, session: str, row: int) -> int | None:
+        """The next row that is of the session or of none; with no session, the next row."""
+        if not session:
+            return row + 1 if row + 1 < len(self.time) else None
+        near = [rows[np.searchsorted(rows, row, "right") :][:1] for rows in self._near(session)]
+        found = np.concatenate(near)
+        return int(found.min()) if len(found) else None
+
+    def extent(self, session: str | None) -> Extent:
+        """What the messages of a session, or of all of the log, cover."""
+        return Extent.of(self.time if session is None else self.time[self._of(session)])
+
+    def _of(self, session: str) -> Bools:
+        return np.asarray(self.session == self.sessions.index(session))
+
+    def derived(
+        self, name: str, session: str | None, expected_start: Mapping[str, int]
+    ) -> pd.DataFrame:
+        """gaps, ledger, resends or intervals of all of the log, or of a session."""
+        if name == "gaps" and session is not None:
+            # Its session is that of the side that missed, not always the log's: so by its rows.
+            return derive(self.frame[self._of(session)], name, expected_start)
+        made = derive(self.frame, name, expected_start)
+        return made if session is None else made[made["session"] == session]
 
     def is_type(self, rows: Ints, *names: str) -> Bools:
         """Which of these rows are of one of these types."""
@@ -284,6 +384,18 @@ class Case:
         for one in self.made.directions:
             found[one.session].append(one)
         return dict(found)
+
+
+def derive(frame: pd.DataFrame, name: str, expected_start: Mapping[str, int]) -> pd.DataFrame:
+    """gaps, ledger, resends or intervals of a frame that need not have all senders."""
+    from fixlab import analysis  # here: the package imports who imports this module
+
+    make: Callable[..., pd.DataFrame] = getattr(analysis, name)
+    if name == "intervals":
+        return make(frame)
+    senders = frame["sender"][frame["session"] != ""].unique()
+    known = {one: number for one, number in expected_start.items() if one in senders}
+    return make(frame, expected_start=known)
 
 
 def gap_topic(event: Event) -> tuple[tuple[Any, ...], ...]:

@@ -37,7 +37,8 @@ def second_logons(case: Case) -> dict[int, Event]:
         )  # fmt: skip
         heard = case.between(event.session, event.receiver, event.row, case.end_of(event))
         heard = heard[case.valid[heard]]
-        if not answered and len(heard) and not case.is_torn(event.row - 1):
+        torn = any(map(case.is_torn, case.last_before(event.session, event.row, 1)))
+        if not answered and len(heard) and not torn:
             # A jump may stand for the Logon in answer, lost on the way.
             gaps = case.after(Kind.GAP, event, sender=event.receiver)[:1]
             if not any(gap.row == int(heard[0]) for gap in gaps):

@@ -124,7 +124,8 @@ def _own_hole(case: Case, event: Event, *, at_logon: bool) -> Iterator[Found]:
     own = case.number[rows[~case.poss_dup[rows] & ~case.gap_fill[rows]]]
     # Messages that do not count, such as damaged ones, bear their numbers all the same.
     logged = bool(((own >= (event.begin or 0)) & (own <= (event.end or 0))).any())
-    spoilt = bool((~case.valid[max(event.row - 3, 0) : event.row]).any())
+    before = case.last_before(event.session, event.row, 3)
+    spoilt = not bool(case.valid[before].all())
     if came or spoilt or logged or not filled:
         return
     below = None if event.begin is None else event.begin - 1

@@ -10,6 +10,7 @@ from fixlab.analysis._case import Case, Found, connection_topic, gap_topic, span
 from fixlab.analysis._events import Event, Kind
 
 _ROLL_SECONDS = 3_600.0  # so long a pause before a Logon at 1 is a schedule, not a crash
+_BETWEEN_MAX = 1_000  # rows between two resets that may all be Logons
 _TWICE_SECONDS = 1.0  # beyond it a reconnect is as likely as a second reset
 
 
@@ -53,7 +54,7 @@ def epochs(case: Case) -> Iterator[Found]:
         if (
             before is not None and before.connection == event.connection
             and case.seconds(before.row, event.row) < _TWICE_SECONDS
-            and _only_logons(case, before.row, event.row)
+            and _only_logons(case, event.session, before.row, event.row)
         ):  # fmt: skip
             yield Found(
                 "RESET_TWICE", event.row, event.session,
@@ -65,10 +66,11 @@ def epochs(case: Case) -> Iterator[Found]:
             )  # fmt: skip
 
 
-def _only_logons(case: Case, begin: int, end: int) -> bool:
+def _only_logons(case: Case, session: str, begin: int, end: int) -> bool:
     """Whether nothing but Logons stands between, one of them the other side's answer."""
-    rows = np.arange(begin + 1, end)
-    return len(rows) > 0 and bool(case.is_type(rows, "A").all())
+    near = case.last_before(session, end, _BETWEEN_MAX)
+    rows = np.array([row for row in near if row > begin], np.int64)
+    return 0 < len(rows) < _BETWEEN_MAX and bool(case.is_type(rows, "A").all())
 
 
 def too_low(case: Case) -> Iterator[Found]:
@@ -134,7 +136,7 @@ def _joined(found: list[tuple[Event, Found]]) -> Iterator[Found]:
 def _pause(case: Case, row: int) -> float:
     """Seconds since the row before, of the same session."""
     session = case.session[row]
-    for before in range(row - 1, max(row - 200, -1), -1):
+    for before in case.last_before(case.sessions[session], row, 200):
         if case.session[before] == session:
             return case.seconds(before, row)
     return 0.0

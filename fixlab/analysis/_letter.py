@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from fixlab import redact
+from fixlab.analysis._case import Extent
 from fixlab.analysis._report_tables import Times, sums
 
 _PARAGRAPHS_MAX = 20
@@ -20,13 +21,13 @@ _KEY = "[n] is the number of a finding, here, in evidence(n) and on the page of 
 class Letter(NamedTuple):
     """What a letter is about.
 
-    `table` is a frame of findings and `rows` the position of each one's message; `messages`
+    `table` is a frame of findings and `rows` the position of each one's message; `extent`
     and `ledger` are those of the sessions named; `notes` what else to say about the log.
     """
 
     table: pd.DataFrame
     rows: Sequence[int]
-    messages: pd.DataFrame
+    extent: Extent
     ledger: pd.DataFrame
     sessions: Sequence[str]
     notes: Sequence[str]
@@ -37,7 +38,7 @@ class Letter(NamedTuple):
 
 
 def _told(letter: Letter) -> Iterator[str]:
-    times = Times.of(letter.messages)
+    times = Times.of(letter.extent)
     yield _about(letter, times)
     yield _verdict(letter)
     if len(letter.ledger):
@@ -77,9 +78,9 @@ def _about(letter: Letter, times: Times) -> str:
     names = letter.sessions
     shown = ", ".join(_plain(name) for name in names[:3]) or "No session"
     more = f" and {len(names) - 3:,} more sessions" if len(names) > 3 else ""
-    when = times.span(letter.messages)
+    when = times.span(letter.extent)
     said = f", {when} UTC" if when else ""
-    return f"{shown}{more}: {_many(len(letter.messages), 'message')}{said}."
+    return f"{shown}{more}: {_many(letter.extent.rows, 'message')}{said}."
 
 
 def _verdict(letter: Letter) -> str:
@@ -93,7 +94,7 @@ def _verdict(letter: Letter) -> str:
         return f"{_many(len(faults), 'fault')}, {who}{also}."
     if risks:
         return f"No rule is broken as far as this log shows, but {_many(risks, 'risk')}."
-    if len(letter.messages):
+    if letter.extent.rows:
         return "Nothing wrong: no rule is broken as far as this log shows."
     return "Nothing to tell: the log has no messages."
 

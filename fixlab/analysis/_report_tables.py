@@ -9,8 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from fixlab.analysis._case import Extent
 from fixlab.pages import text as _text
 
+_DAY = 86_400 * 1_000_000_000
 _RUNS_MAX = 300  # rows of the ledger
 _REQUESTS_MAX = 200
 _REQUEST_HEADS = (
@@ -47,12 +49,10 @@ class Times:
     digits: int  # of the second
 
     @classmethod
-    def of(cls, messages: pd.DataFrame) -> Times:
+    def of(cls, extent: Extent) -> Times:
         """As fits the times of these messages."""
-        times = messages["time"].dropna()
-        several_days = len(times) > 0 and times.min().date() != times.max().date()
-        exact = (times.astype("int64") % 1_000_000 != 0).any()
-        return cls(bool(several_days), 6 if exact else 3)
+        several_days = extent.first // _DAY != extent.last // _DAY
+        return cls(several_days, 6 if extent.exact else 3)
 
     def told(self, time: Any, *, dated: bool = False) -> str:
         """A time of the log; nothing for NaT."""
@@ -61,12 +61,12 @@ class Times:
         day = f"{time:%Y-%m-%d} " if dated or self.dated else ""
         return f"{day}{time:%H:%M:%S}.{f'{time:%f}'[: self.digits]}"
 
-    def span(self, messages: pd.DataFrame) -> str:
+    def span(self, extent: Extent) -> str:
         """From the first time of the log to its last."""
-        times = messages["time"].dropna()
-        if times.empty:
+        if extent.span is None:
             return ""
-        return f"{self.told(times.min(), dated=True)} to {self.told(times.max())}"
+        first, last = (pd.Timestamp(time, unit="ns", tz="UTC") for time in extent.span)
+        return f"{self.told(first, dated=True)} to {self.told(last)}"
 
 
 def numbers_of(begin: Any, end: Any) -> str:

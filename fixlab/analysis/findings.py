@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from fixlab import redact
@@ -23,7 +22,7 @@ from fixlab.analysis import (
     _finds_requests,
     _finds_time,
 )
-from fixlab.analysis._case import Case, Found
+from fixlab.analysis._case import Case, Found, Shown
 from fixlab.analysis._codes import CODES, FOLLOWS
 from fixlab.analysis._evidence import Evidence
 from fixlab.analysis._finds_connections import Schedule
@@ -42,6 +41,7 @@ from fixlab.frames import (
 )
 
 _SAME_MAX = 100  # findings of one code, session and side that are told one by one
+_NUMBER_MAX = int(np.iinfo(np.int64).max)
 _EVIDENCE_MAX = 12
 _GROUPS = (
     *(_finds_gaps, _finds_requests, _finds_fills, _finds_numbers),
@@ -79,17 +79,28 @@ def analyze(
     frame = check(log, MESSAGES).reset_index(drop=True)
     lines = log if hasattr(log, "raw") else None
     case = Case(frame, reconstruct(frame, expected_start=expected_start), lines)
+    found = in_order([*found_in(case, schedule), *_finds_bytes.defects(case)])
+    kept, left_out = capped(found)
+    return Findings(case, kept, roots(kept), left_out, lines, expected_start=expected_start)
+
+
+def found_in(case: Case, schedule: Schedule | None) -> list[Found]:
+    """All findings but those about damaged messages, which no session may own."""
     found: list[Found] = []
     for group in _GROUPS:
         for find in group.ALL:
             found += find(case)
     found += _finds_connections.outside(case, schedule)
-    found.sort(key=lambda each: (each.row, list(CODES).index(each.code)))
-    kept, left_out = _capped(found)
-    return Findings(case, kept, _roots(kept), left_out, lines, expected_start=expected_start)
+    return found
 
 
-def _capped(found: Sequence[Found]) -> tuple[list[Found], dict[str, int]]:
+def in_order(found: Sequence[Found]) -> list[Found]:
+    """In the order of the log; what one row shows in the order of the codes."""
+    place = {code: i for i, code in enumerate(CODES)}
+    return sorted(found, key=lambda each: (each.row, place[each.code]))
+
+
+def capped(found: Sequence[Found]) -> tuple[list[Found], dict[str, int]]:
     """At most `_SAME_MAX` of a kind, and how many were left out of which code."""
     count: Counter[tuple[str, str, str]] = Counter()
     left_out: Counter[str] = Counter()
@@ -101,10 +112,10 @@ def _capped(found: Sequence[Found]) -> tuple[list[Found], dict[str, int]]:
             kept.append(each)
         else:
             left_out[each.code] += 1
-    return kept, dict(left_out)
+    return kept, {code: left_out[code] for code in CODES if code in left_out}
 
 
-def _roots(found: Sequence[Found]) -> list[int | None]:
+def roots(found: Sequence[Found]) -> list[int | None]:
     """For each finding the position of the one it follows from."""
     about: dict[tuple[Any, ...], list[int]] = {}
     for i, each in enumerate(found):
@@ -124,9 +135,9 @@ def _roots(found: Sequence[Found]) -> list[int | None]:
                 or each.code == "ENDED_WITHOUT_LOGOUT"
             )
         }
-        roots = [j for j in sorted(near) if each.code in FOLLOWS.get(found[j].code, ())]
-        if roots:
-            cause[i] = roots[0]
+        first = [j for j in sorted(near) if each.code in FOLLOWS.get(found[j].code, ())]
+        if first:
+            cause[i] = first[0]
     # A root that follows from another one hands its consequences on.
     for i, at in enumerate(cause):
         seen = {i}
@@ -150,7 +161,7 @@ class Findings:
 
     def __init__(
         self,
-        case: Case,
+        case: Shown,
         found: Sequence[Found],
         caused_by: Sequence[int | None],
         left_out: Mapping[str, int],
@@ -249,7 +260,7 @@ class Findings:
             notes=list(self._left_out_told()),
             figures=list(
                 pictures(
-                    self._own_messages,
+                    self._case.extent(self.session).span,
                     self._own_sessions(),
                     gaps=self._surely_missing(self.gaps),
                     resends=self.resends,
@@ -271,37 +282,25 @@ class Findings:
     @cached_property
     def gaps(self) -> pd.DataFrame:
         """One row a gap: see `fixlab.gaps`."""
-        from fixlab.analysis import gaps  # here: the package imports this module
-
-        own = self._own_rows
-        if own is None:
-            return gaps(self.messages, expected_start=self._expected_start)
-        # A gap's session is that of the side that missed, not always the log's: so by its rows.
-        case = self._case
-        senders = {case.senders[code] for code in np.unique(case.sender[own]) if code >= 0}
-        starts = {name: n for name, n in self._expected_start.items() if name in senders}
-        return gaps(self.messages[own], expected_start=starts)
+        return self._view("gaps")
 
     @cached_property
     def ledger(self) -> pd.DataFrame:
         """One row a missing number: see `fixlab.ledger`."""
-        from fixlab.analysis import ledger  # here: the package imports this module
-
-        return self._own(ledger(self.messages, expected_start=self._expected_start))
+        return self._view("ledger")
 
     @cached_property
     def resends(self) -> pd.DataFrame:
         """One row a ResendRequest: see `fixlab.resends`."""
-        from fixlab.analysis import resends  # here: the package imports this module
-
-        return self._own(resends(self.messages, expected_start=self._expected_start))
+        return self._view("resends")
 
     @cached_property
     def intervals(self) -> pd.DataFrame:
         """One row a silence: see `fixlab.intervals`."""
-        from fixlab.analysis import intervals  # here: the package imports this module
+        return self._view("intervals")
 
-        return self._own(intervals(self.messages))
+    def _view(self, name: str) -> pd.DataFrame:
+        return self._case.derived(name, self.session, self._expected_start)
 
     def _surely_missing(self, made: pd.DataFrame) -> pd.DataFrame:
         """Gaps or a ledger less the sessions whose logger left messages out."""
@@ -311,21 +310,6 @@ class Findings:
         # A gap's session is that of the side that missed.
         mirrored = {f"{v}:{b}->{a}" for v, a, b in map(_ends, unsure)}
         return made[~made["session"].isin(unsure | mirrored)]
-
-    @property
-    def _own_messages(self) -> pd.DataFrame:
-        own = self._own_rows
-        return self.messages if own is None else self.messages[own]
-
-    def _own(self, made: pd.DataFrame) -> pd.DataFrame:
-        return made if self.session is None else made[made["session"] == self.session]
-
-    @property
-    def _own_rows(self) -> npt.NDArray[np.bool_] | None:
-        """Which messages are of the only session that this is about; None is all."""
-        if self.session is None:
-            return None
-        return np.asarray(self._case.session == self._case.sessions.index(self.session))
 
     # In words ------------------------------------------------------------------------------
 
@@ -337,7 +321,7 @@ class Findings:
         letter = Letter(
             table=self.table,
             rows=[each.row for each in self._found],
-            messages=self._own_messages,
+            extent=self._case.extent(self.session),
             ledger=self._surely_missing(self.ledger),
             sessions=self._own_sessions(),
             notes=list(self._notes()),
@@ -390,9 +374,12 @@ def _ends(session: str) -> tuple[str, str, str]:
     return version, own, other
 
 
-def _table(case: Case, found: Sequence[Found], caused_by: Sequence[int | None]) -> pd.DataFrame:
+def _table(
+    case: Shown, found: Sequence[Found], caused_by: Sequence[int | None]
+) -> pd.DataFrame:
     def number(value: int | None) -> int:
-        return MISSING if value is None else value
+        # One past the largest number that can be read is none that a column can hold.
+        return MISSING if value is None else min(value, _NUMBER_MAX)
 
     rows = [each.row for each in found]
     levels = [

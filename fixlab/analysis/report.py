@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from fixlab import __version__, facts, pages
+from fixlab.analysis._case import Extent
 from fixlab.analysis._evidence import Evidence
 from fixlab.analysis._report_tables import (
     Times,
@@ -19,6 +20,7 @@ from fixlab.analysis._report_tables import (
     requests_table,
     table,
 )
+from fixlab.frames import nanoseconds
 from fixlab.pages import text as _text
 
 SEVERITIES = ("fault", "risk", "info")
@@ -59,7 +61,7 @@ class Content:
 def page(content: Content) -> str:
     """`content` as a page of HTML."""
     own = _own_messages(content)
-    times = Times.of(own)
+    times = Times.of(Extent.of(nanoseconds(own, "time")))
     parts = [
         _headline(content),
         _counts(content),
@@ -152,7 +154,7 @@ def _facts(messages: pd.DataFrame, about: Mapping[str, str], times: Times) -> st
         "Session" if len(sessions) == 1 else "Sessions": _several(sessions),
         "Log": _several(files),
         "Messages": f"{len(messages):,}" + (f", {bad:,} of them garbled" if bad else ""),
-        "Covers": times.span(messages),
+        "Covers": times.span(Extent.of(nanoseconds(messages, "time"))),
         **about,
     }
     return pages.facts(rows)

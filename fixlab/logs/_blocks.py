@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from fixlab.logs import _records
 from fixlab.logs._columns import Block, Book
@@ -34,6 +35,23 @@ class Account:
     tally: Tally = field(default_factory=Tally)
     problem: str = ""
     captured: bool = False  # the file is a capture
+
+    def count(self, block: Block) -> None:
+        """Take in the rows of a block."""
+        self.rows += len(block)
+        self.defects += int((block.dense["defect"] != 0).sum())
+        self.row_bytes += int(block.dense["length"].sum(dtype="int64"))
+
+    def add(self, other: Account) -> None:
+        """Take in what another part of the same file gave."""
+        self.style = other.style
+        self.bytes += other.bytes
+        self.rows += other.rows
+        self.defects += other.defects
+        self.row_bytes += other.row_bytes
+        self.tally.add(other.tally)
+        self.problem = self.problem or other.problem
+        self.captured |= other.captured
 
 
 def blocks(
@@ -92,13 +110,22 @@ def _blocks(
             got = stream.readinto(room)
         account.bytes += got
         block = feed.scan(got, last=got == 0)
-        account.rows += len(block)
-        account.defects += int((block.dense["defect"] != 0).sum())
-        account.row_bytes += int(block.dense["length"].sum(dtype="int64"))
+        account.count(block)
         yield block
         if got == 0:
             break
     account.tally = feed.tally
+
+
+class Standing(NamedTuple):
+    """A place between two steps of the reader, and all that it carries over it.
+
+    Two readers of one file and style that ever stand the same read the same from there on.
+    """
+
+    position: int = 0
+    in_line: bool = False
+    above: bytes = b""
 
 
 class Feed:
@@ -130,17 +157,43 @@ class Feed:
         assert size > 0, "a block took nothing of what was there"
         return self._view[self._fill : self._fill + size]
 
+    @property
+    def standing(self) -> Standing:
+        """Where it stands: before what waits for more bytes."""
+        return Standing(self._base + FRONT, *self._scanner.standing)
+
+    def stand(self, at: Standing) -> None:
+        """Begin at another place than the beginning of the file."""
+        self._base = at.position - FRONT
+        self._scanner.standing = at.in_line, at.above
+
     def scan(self, got: int, *, last: bool) -> Block:
         """The rows that `got` more bytes complete; `last` says that no more come."""
         self._fill += got
         position, block = self._scanner.scan(
             self._buffer, FRONT, self._fill, base=self._base, last=last
         )
+        self._passed(position)
+        return block
+
+    def step(self, got: int, *, last: bool, until: int) -> Block:
+        """As `scan`, but no row that begins at or behind `until`, a place in the file."""
+        self._fill += got
+        position, block = self._scanner.step(
+            *(self._buffer, FRONT, self._fill),
+            base=self._base,
+            last=last,
+            until=until - self._base,
+        )
+        self._passed(position)
+        return block
+
+    def _passed(self, position: int) -> None:
+        """Keep what is behind `position`."""
         rest = self._fill - position
         self._view[FRONT : FRONT + rest] = self._view[position : self._fill]
         self._base += position - FRONT
         self._fill = FRONT + rest
-        return block
 
     def push(self, data: bytes, *, last: bool) -> Iterator[Block]:
         """The same for bytes that are in memory."""

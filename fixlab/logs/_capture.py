@@ -88,9 +88,7 @@ def captured(
 
 
 def _counted(block: Block, account: Account) -> Block:
-    account.rows += len(block)
-    account.defects += int((block.dense["defect"] != 0).sum())
-    account.row_bytes += int(block.dense["length"].sum(dtype="int64"))
+    account.count(block)
     return block
 
 

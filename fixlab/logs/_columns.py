@@ -6,7 +6,7 @@ Numbers that most messages lack are kept as pairs of row and value until the fra
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -106,6 +106,23 @@ class Book:
         """Which messages are of interest beyond their header, by the codes of their types."""
         whole: npt.NDArray[np.bool_] = msg_type < len(READ_WHOLE)
         return whole
+
+    @property
+    def by_name(self) -> dict[str, Names]:
+        """All names, by what they are of."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    def adopt(self, texts: Mapping[str, Sequence[bytes]]) -> dict[str, npt.NDArray[np.int64]]:
+        """The codes here of all codes of another book, by the names that they are of."""
+        return {
+            name: np.array([names.adopt(text) for text in texts[name]], np.int64)
+            for name, names in self.by_name.items()
+        }
+
+    @property
+    def full(self) -> bool:
+        """Whether there were more distinct texts of any kind than are kept."""
+        return any(names.overflowed for names in self.by_name.values())
 
     @property
     def overflowed(self) -> list[str]:

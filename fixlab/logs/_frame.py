@@ -22,15 +22,15 @@ from fixlab.frames import (
     categorical,
     renamed,
 )
-from fixlab.logs._columns import DENSE, NARROW_MISSING, SECRET, SPARSE, Block, Book
+from fixlab.logs._columns import NARROW_MISSING, SECRET, SPARSE, Block, Book
 from fixlab.logs._names import Names
-from fixlab.logs._pairs import OF_PAIRS, Pairs
+from fixlab.logs._packed import KEPT, Packed
+from fixlab.logs._pairs import Pairs
 from fixlab.logs._sides import Pair, Side
 from fixlab.logs._tags import typed
 
-# What is kept of a block's columns, and the pair of each row instead of the rest.
-_DTYPES = {name: dtype for name, dtype in DENSE.items() if name not in OF_PAIRS}
-_DTYPES["pair"] = np.int32
+# Columns of codes that few rows have, and the names that they are of.
+_OF_NAMES = {"test_req_id": "test_req_ids", "text": "texts"}
 _NO_SIDE = Side("", "", "")
 _ROWS_MIN = 1 << 14  # room that is made at least
 _DIRECTIONS = MESSAGES["direction"].categories or ()
@@ -57,7 +57,7 @@ class Rows:
         if self._count + rows <= self._room:
             return
         self._room = self._count + rows
-        for name, dtype in _DTYPES.items():
+        for name, dtype in KEPT.items():
             column = np.empty(self._room, dtype)
             if self._count:
                 column[: self._count] = self._dense[name][: self._count]
@@ -65,24 +65,50 @@ class Rows:
 
     def add(self, block: Block, file: int) -> None:
         """Rows that follow those before."""
-        size = len(block)
-        if size == 0:
+        if len(block) == 0:
             return
-        begin, end = self._count, self._count + size
-        if end > self._room:
-            self.expect(max(size, self._room, _ROWS_MIN))
+        begin, end = self._grown(len(block), file)
         self._dense["pair"][begin:end] = self.pairs.add(block)
         for name, column in block.dense.items():
-            if name in _DTYPES:
+            if name in KEPT:
                 self._dense[name][begin:end] = column
         for name, (rows, values) in block.sparse.items():
             self._sparse.setdefault(name, []).append((rows + begin, values))
         for tag, (rows, texts) in block.extra.items():
             self._extra.setdefault(tag, []).append((rows + begin, texts))
+
+    def join(self, packed: Packed, file: int) -> None:
+        """The same for rows that were read elsewhere, whose codes are other ones."""
+        codes = self.book.adopt(packed.texts)
+        pairs = self.pairs.take(packed.pairs, codes["begins"], codes["comp_ids"])
+        if len(packed) == 0:
+            return
+        begin, end = self._grown(len(packed), file)
+        for name, column in packed.dense.items():
+            into = self._dense[name][begin:end]
+            if name == "pair":
+                _recode(column, pairs, into)
+            elif name == "msg_type":
+                _recode(column, codes["msg_types"].astype(np.int32), into)
+            else:
+                into[:] = column
+        for name, (rows, values) in packed.sparse.items():
+            if name in _OF_NAMES:
+                values = codes[_OF_NAMES[name]][values]
+            self._sparse.setdefault(name, []).append((rows + begin, values))
+        for tag, (rows, texts) in packed.extra.items():
+            self._extra.setdefault(tag, []).append((rows + begin, texts))
+
+    def _grown(self, size: int, file: int) -> tuple[int, int]:
+        """Where as many more rows of a file begin and end."""
+        begin, end = self._count, self._count + size
+        if end > self._room:
+            self.expect(max(size, self._room, _ROWS_MIN))
         if self._files and self._files[-1][0] == file:
             size += self._files.pop()[1]
         self._files.append((file, size))
         self._count = end
+        return begin, end
 
     def frame(
         self, names: Sequence[str], decided: Mapping[Pair, Side], captures: Collection[int] = ()
@@ -125,7 +151,7 @@ class Rows:
     # Columns -------------------------------------------------------------------------------
 
     def _take(self, name: str) -> npt.NDArray[Any]:
-        column = self._dense.pop(name, np.empty(0, _DTYPES[name]))
+        column = self._dense.pop(name, np.empty(0, KEPT[name]))
         return column[: self._count]
 
     def _numbers(self, name: str) -> Any:
@@ -189,6 +215,13 @@ class Rows:
             "sender": renamed(pair_of_row, [pair.sender for pair in pairs]),
             "target": renamed(pair_of_row, [pair.target for pair in pairs]),
         }
+
+
+def _recode(column: npt.NDArray[Any], codes: npt.NDArray[np.int32], into: Any) -> None:
+    if np.array_equal(codes, np.arange(len(codes))):
+        into[:] = column
+    else:
+        np.take(codes, column, out=into, mode="clip")
 
 
 def _named(codes: npt.NDArray[Any], names: Names) -> pd.Categorical:

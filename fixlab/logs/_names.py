@@ -42,7 +42,10 @@ class Names:
 
     def code(self, text: bytes) -> int:
         """The code of one text."""
-        text = self._clean(text)
+        return self.adopt(self._clean(text))
+
+    def adopt(self, text: bytes) -> int:
+        """The code of a text that other names have kept."""
         code = self._codes.get(text)
         if code is None:
             if len(self.texts) > self._names_max:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,18 +16,35 @@ from fixlab.vocabulary import MISSING
 # Columns of a block that say no more than its pairs do.
 OF_PAIRS = ("begin", "sender", "target", "mark")
 _LAGS_MAX = 2_000  # of a pair that are looked at: the first
-_LAGGED_MAX = 256  # pairs of which that is done
+LAGGED_MAX = 256  # pairs of which that is done
 PAIRS_MAX = 1 << 16  # a peer may make up any number of CompIDs
 _WIDTH = 20  # bits of a code
+_NO_LAGS = np.empty(0, np.int64)
+
+
+class Counts(NamedTuple):
+    """What part of a log shows of its pairs, in order of occurrence, as arrays."""
+
+    keys: npt.NDArray[np.int64]  # of codes in the book of that part
+    rows: npt.NDArray[np.int64]
+    marked_in: npt.NDArray[np.int64]
+    marked_out: npt.NDArray[np.int64]
+    lags: list[npt.NDArray[np.int64]]
 
 
 class Pairs:
-    """Pairs in order of occurrence, as small integers."""
+    """Pairs in order of occurrence, as small integers.
 
-    def __init__(self, book: Book) -> None:
+    `lagged_max`: the lags of as many pairs are noted; a part of a log does not know which ones
+    stand first in all of it, and notes them all.
+    """
+
+    def __init__(self, book: Book, lagged_max: int = LAGGED_MAX) -> None:
         self.pairs: list[Pair] = []
         self.overflowed = False  # the last pair then stands for all that are too many
         self._book = book
+        self._lagged_max = lagged_max
+        self._key_of: list[int] = []
         self._keys = np.empty(0, np.int64)  # sorted
         self._codes = np.empty(0, np.int32)
         self._seen: list[Seen] = []
@@ -56,6 +75,46 @@ class Pairs:
             if marked[1] is not None:
                 seen.marked_out += int(marked[1][code])
         self._note_lags(block, codes)
+        return codes
+
+    def counts(self) -> Counts:
+        """What was seen so far, for the pairs of a larger part to take in."""
+        return Counts(
+            np.array(self._key_of, np.int64),
+            np.array([seen.rows for seen in self._seen], np.int64),
+            np.array([seen.marked_in for seen in self._seen], np.int64),
+            np.array([seen.marked_out for seen in self._seen], np.int64),
+            [np.concatenate([_NO_LAGS, *parts])[:_LAGS_MAX] for parts in self._lags],
+        )
+
+    def take(
+        self,
+        counts: Counts,
+        begins: npt.NDArray[np.int64],
+        comp_ids: npt.NDArray[np.int64],
+    ) -> npt.NDArray[np.int32]:
+        """Take in what follows; the code here of each pair there.
+
+        `begins` and `comp_ids` are the codes here of the codes there.
+        """
+        if len(counts.keys) == 0:
+            return np.empty(0, np.int32)
+        mask = (1 << _WIDTH) - 1
+        begin = begins[counts.keys >> 2 * _WIDTH]
+        sender, target = comp_ids[counts.keys >> _WIDTH & mask], comp_ids[counts.keys & mask]
+        codes = self._found(begin << 2 * _WIDTH | sender << _WIDTH | target)
+        numbers = (counts.rows, counts.marked_in, counts.marked_out)
+        for i, (code, rows, into, out) in enumerate(
+            zip(codes.tolist(), *(each.tolist() for each in numbers), strict=True)
+        ):
+            seen = self._seen[code]
+            seen.rows += rows
+            seen.marked_in += into
+            seen.marked_out += out
+            if code < len(self._lags) and len(lags := counts.lags[i]):
+                parts = self._lags[code]
+                if sum(map(len, parts)) < _LAGS_MAX:
+                    parts.append(lags)
         return codes
 
     def seen(self) -> dict[Pair, Seen]:
@@ -96,7 +155,8 @@ class Pairs:
             return self._codes[place]
         if not self.overflowed:
             self.overflowed = True
-            self._append(Pair("", OVERFLOW.decode(), OVERFLOW.decode()))
+            one = self._book.comp_ids.adopt(OVERFLOW)
+            self._append(one << _WIDTH | one, Pair("", OVERFLOW.decode(), OVERFLOW.decode()))
         return np.where(known, self._codes[place], len(self.pairs) - 1).astype(np.int32)
 
     def _learn(self, key: int) -> None:
@@ -104,25 +164,25 @@ class Pairs:
         names = self._book.comp_ids.texts
         begin = self._book.begins.texts[key >> 2 * _WIDTH].decode()
         sender, target = names[key >> _WIDTH & mask].decode(), names[key & mask].decode()
-        self._append(Pair(begin, sender, target))
+        self._append(key, Pair(begin, sender, target))
 
-    def _append(self, pair: Pair) -> None:
+    def _append(self, key: int, pair: Pair) -> None:
+        self._key_of.append(key)
         self.pairs.append(pair)
         self._seen.append(Seen())
-        if len(self._lags) < _LAGGED_MAX:
+        if len(self._lags) < self._lagged_max:
             self._lags.append([])
 
     def _note_lags(self, block: Block, codes: npt.NDArray[np.int32]) -> None:
-        wanted = [
-            code for code, parts in enumerate(self._lags) if sum(map(len, parts)) < _LAGS_MAX
-        ]
-        if not wanted:
-            return
         time, sending = block.dense["time"], block.dense["sending_time"]
-        good = (time != MISSING) & (sending != MISSING)
+        wanted = np.zeros(len(self.pairs), np.bool_)
+        wanted[: len(self._lags)] = [sum(map(len, parts)) < _LAGS_MAX for parts in self._lags]
+        good = wanted[codes] & (time != MISSING) & (sending != MISSING)
         if not good.any():
             return
         lags, codes = (time - sending)[good], codes[good]
-        for code in wanted:
-            if len(chosen := lags[codes == code]):
-                self._lags[code].append(chosen[:_LAGS_MAX])
+        # By pair, each in order; only as many pairs as occur here cost anything.
+        order = np.argsort(codes, kind="stable")
+        lags, codes = lags[order], codes[order]
+        for part in np.split(np.arange(len(codes)), np.flatnonzero(np.diff(codes)) + 1):
+            self._lags[int(codes[part[0]])].append(lags[part[:_LAGS_MAX]])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, BinaryIO, cast
@@ -18,15 +18,34 @@ def watched(found: Sequence[Source], *, shown: bool) -> Iterator[Sequence[Source
     if not shown:
         yield found
         return
+    with _bar(found) as bar:
+        yield [_watched(source, bar) for source in found]
+
+
+@contextmanager
+def counted(found: Sequence[Source], *, shown: bool) -> Iterator[Callable[[int], None]]:
+    """The same bar, for who reads in parts: it is told how many more bytes were read."""
+    if not shown:
+        yield lambda count: None
+        return
+    with _bar(found) as bar:
+
+        def advance(count: int) -> None:
+            if count:
+                bar.update(count)
+
+        yield advance
+
+
+def _bar(found: Sequence[Source]) -> Any:
     from tqdm.auto import tqdm  # here: it takes a moment, and is not always shown
 
     sizes = [source.size for source in found]
     total = None if None in sizes else sum(size or 0 for size in sizes)
     # None: none where nobody looks, such as a log file; notebooks always show it.
-    with tqdm(
+    return tqdm(
         total=total, unit="B", unit_scale=True, delay=_DELAY_SECONDS, disable=None, leave=False
-    ) as bar:
-        yield [_watched(source, bar) for source in found]
+    )
 
 
 def _watched(source: Source, bar: Any) -> Source:

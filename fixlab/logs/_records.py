@@ -90,6 +90,15 @@ class Reader:
             position = after
         return position, found
 
+    @property
+    def standing(self) -> tuple[bool, bytes]:
+        """What decides, with the bytes from here on, how they are read."""
+        return self.in_line, self._above
+
+    @standing.setter
+    def standing(self, standing: tuple[bool, bytes]) -> None:
+        self.in_line, self._above = standing
+
     def began(self) -> None:
         """Stand at the beginning of a line; others have read what is before it."""
         self.in_line, self._above = False, b""

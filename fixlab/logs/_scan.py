@@ -89,10 +89,30 @@ class Scanner:
             blocks.append(self._slow(records, base))
             if position == before:
                 break
-        self.tally.add(self._reader.tally)
-        self._reader.tally = Tally()
+        self._settle_tally()
         filled = [block for block in blocks if len(block)]
         return position, merged(filled or [self._slow([], base)], self._tags)
+
+    @property
+    def standing(self) -> tuple[bool, bytes]:
+        """See `Reader.standing`."""
+        return self._reader.standing
+
+    @standing.setter
+    def standing(self, standing: tuple[bool, bytes]) -> None:
+        self._reader.standing = standing
+
+    def step(
+        self, data: bytearray, begin: int, end: int, *, base: int, last: bool, until: int
+    ) -> tuple[int, Block]:
+        """As `scan`, exactly, one by one, and only what begins before `until`."""
+        position, records = self._reader.read(data, begin, end, last=last, until=until)
+        self._settle_tally()
+        return position, self._slow(records, base)
+
+    def _settle_tally(self) -> None:
+        self.tally.add(self._reader.tally)
+        self._reader.tally = Tally()
 
     def _slow(self, records: Sequence[Record], base: int) -> Block:
         return block_of(records, base, self._book, self._tags)

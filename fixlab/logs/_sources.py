@@ -13,6 +13,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -36,7 +37,7 @@ _STORE_SUFFIXES = (
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to read: its name in the frame, and how to open it."""
+    """A file to read: its name in the frame, and how to open it, also in another process."""
 
     name: str
     path: str
@@ -90,14 +91,15 @@ def _is_store(name: str) -> bool:
 
 
 def _local(path: Path) -> Source:
-    def open_() -> BinaryIO:
-        try:
-            return path.open("rb", buffering=0)
-        except OSError as error:
-            raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-
     size = path.stat().st_size if path.is_file() else None
-    return Source(str(path), str(path), open_, size)
+    return Source(str(path), str(path), partial(_open_local, path), size)
+
+
+def _open_local(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb", buffering=0)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _remote(where: str) -> list[Source]:
@@ -110,14 +112,15 @@ def _remote(where: str) -> list[Source]:
 
 
 def _remote_file(file: Any) -> Source:
-    def open_() -> BinaryIO:
-        try:
-            opened: BinaryIO = file.open()
-        except (ValueError, OSError) as error:
-            raise ConfigError(f"{file.path!r} cannot be opened: {error}") from None
-        return opened
+    return Source(str(file.path), str(file.path), partial(_open_remote, file), None)
 
-    return Source(str(file.path), str(file.path), open_, None)
+
+def _open_remote(file: Any) -> BinaryIO:
+    try:
+        opened: BinaryIO = file.open()
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{file.path!r} cannot be opened: {error}") from None
+    return opened
 
 
 def optional(module: str, purpose: str) -> Any:
@@ -165,16 +168,24 @@ class Stream:
         self._rest = memoryview(b"")
         return bytes(head[:got])
 
-    def read_at(self, offset: int, length: int) -> bytes:
-        """`length` bytes from `offset` on, of a stream that was not read yet."""
+    def skip(self, offset: int, chunk: int = _CHUNK) -> None:
+        """Go to `offset`, in a file from anywhere, in other streams from the beginning.
+
+        A file is read `chunk` bytes at a time from there on.
+        """
         file = self.file
         if file is not None:
             file.seek(offset)
-            self.chunks = iter(lambda: file.read(length), b"")
+            self._rest = memoryview(b"")
+            self.chunks = iter(lambda: file.read(chunk), b"")
         else:
             skipped = memoryview(bytearray(min(offset, _CHUNK)))
             while offset and (got := self.readinto(skipped[:offset])):
                 offset -= got
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """`length` bytes from `offset` on, of a stream that was not read yet."""
+        self.skip(offset, length)
         found = bytearray(length)
         return bytes(found[: self.readinto(memoryview(found))])
 

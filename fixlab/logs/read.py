@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -16,18 +16,20 @@ from fixlab.dictionary import Dictionary, explain
 from fixlab.dictionary.explanation import Explained
 from fixlab.errors import ConfigError
 from fixlab.frames import LOG_FILES, LOG_SESSIONS
-from fixlab.logs._blocks import BLOCK_BYTES, Account, blocks, first_time
-from fixlab.logs._capture import captured, records_of
-from fixlab.logs._columns import Block, Book
+from fixlab.logs._blocks import BLOCK_BYTES, Account, first_time
+from fixlab.logs._capture import records_of
+from fixlab.logs._columns import Book
 from fixlab.logs._contents import Span, contents, wire_of
 from fixlab.logs._follow import FollowedLog
 from fixlab.logs._frame import Rows
 from fixlab.logs._pairs import Pairs
 from fixlab.logs._parquet import GROUP_ROWS, Writer, load
-from fixlab.logs._progress import watched
+from fixlab.logs._progress import counted, watched
+from fixlab.logs._segments import Segment, blocks_of, parts_of, read, settled
 from fixlab.logs._sides import CONFIDENCE, Pair, Seen, Side, sides
-from fixlab.logs._sources import Source, Where, is_capture, opened, sources
+from fixlab.logs._sources import Source, Where, opened, sources
 from fixlab.logs._tags import checked, name_of
+from fixlab.logs._workers import Workers
 from fixlab.wire.message import Message
 
 __all__ = ["FollowedLog", "Log", "read_log"]
@@ -55,6 +57,7 @@ class Log:
     ) -> None:
         self.files = _files(accounts)
         self.sessions = _sessions(pairs)
+        self.pairs = pairs  # who sent to whom, what was seen of it and what that says
         self.notes = tuple(notes)  # what the reader should know of the reading, in words
         self._load = load
         self._sources = {source.name: source for source in found}
@@ -146,7 +149,7 @@ class Log:
             int(self.frame["offset"].iloc[row]),
             int(self.frame["length"].iloc[row]),
         )
-        found = _read_at(self._sources[name], self._accounts[name], offset, length)
+        found = bytes_at(self._sources[name], self._accounts[name], offset, length)
         if len(found) < length:
             raise ConfigError(
                 f"{name} has changed: expected {length} bytes at {offset}, found {len(found)}"
@@ -163,6 +166,7 @@ def read_log(
     to_parquet: str | os.PathLike[str] | None = None,
     follow: Literal[False] = False,
     progress: bool = False,
+    workers: int = 1,
 ) -> Log: ...
 @overload
 def read_log(
@@ -180,6 +184,7 @@ def read_log(
     to_parquet: str | os.PathLike[str] | None = None,
     follow: bool = False,
     progress: bool = False,
+    workers: int = 1,
 ) -> Log | FollowedLog:
     r"""Read any FIX log or capture: a file, some of them, a pattern, a folder, an fsspec URL.
 
@@ -198,6 +203,8 @@ def read_log(
       with them, and load them only when `frame` is asked for. All files are read twice.
     - `follow`: wait for what is written to one plain file, `async for frame in ...`.
     - `progress`: a bar while it lasts, on a terminal or in a notebook.
+    - `workers`: processes that read, this one among them; the result is the same. Pays from
+      some 100 MB on, or with several compressed files. For several machines see `spread`.
 
     Returns a `Log`, whose `frame` has schema `fixlab.frames.MESSAGES`: rows in the order of
     the file. What should be a message and is not right is a row with `valid=False` and its
@@ -209,23 +216,33 @@ def read_log(
     session messages, BusinessMessageReject and UserRequest.
 
     Raises `ConfigError` when a file cannot be found or read, or an argument is wrong;
-    `LogFormatError` for a compressed file that expands without end, or a damaged capture.
+    `LogFormatError` for a compressed file that expands without end, or a damaged capture;
+    `StateError` when a worker dies.
 
     Source: FRM-01 to FRM-07, FRM-13, DAT-01 to DAT-03.
     """
     chosen = checked(tags)
     own = frozenset((ours,) if isinstance(ours, str) else ours)
     if follow:
-        if to_parquet is not None or not isinstance(path, str | os.PathLike):
-            raise ConfigError("follow=True takes the path of one file, and no to_parquet")
+        if to_parquet is not None or workers > 1 or not isinstance(path, str | os.PathLike):
+            raise ConfigError(
+                "follow=True takes the path of one file, no to_parquet and no workers"
+            )
         return FollowedLog(Path(path), chosen, own)
-    found = _in_order(sources(path))
+    if workers < 1:
+        raise ConfigError(f"expected workers from 1 on, found {workers}")
+    found = in_reading_order(sources(path))
+    if workers > 1:
+        path_to = None if to_parquet is None else Path(to_parquet)
+        log = _read_apart(found, chosen, own, workers, path_to, progress=progress)
+        if log is not None:
+            return log
     if to_parquet is not None:
         return _read_to(Path(to_parquet), found, chosen, own, progress=progress)
     return _read(found, chosen, own, BLOCK_BYTES, progress=progress)
 
 
-def _in_order(found: list[Source]) -> list[Source]:
+def in_reading_order(found: list[Source]) -> list[Source]:
     """Files by the first time in them; those without keep their place behind the others."""
     if len(found) < 2:
         return found
@@ -247,18 +264,145 @@ def _read(
     accounts = [Account(source.name) for source in found]
     with watched(found, shown=progress) as files:
         for i, (source, account) in enumerate(zip(files, accounts, strict=True)):
-            for block in _blocks_of(source, book, tags, account, block_bytes):
+            for block in blocks_of(source, book, tags, account, block_bytes):
                 if account.rows == len(block) and source.size and account.bytes:
                     # As many as the first block promises, and some more.
                     promised = int(1.1 * account.rows * source.size / account.bytes)
                     rows.expect(min(promised, _ROWS_EXPECTED_MAX) + len(block))
                 rows.add(block, i)
+    return _log(found, accounts, rows, ours)
+
+
+def _log(
+    found: Sequence[Source], accounts: Sequence[Account], rows: Rows, ours: Collection[str]
+) -> Log:
     names = [source.name for source in found]
-    pairs = _decided(rows.pairs, ours, names, accounts)
-    frame = rows.frame(
-        names, {pair: side for pair, (_, side) in pairs.items()}, _which(accounts)
+    decided = sides_of(found, accounts, rows.pairs, ours)
+    frame = rows.frame(names, decided, _which(accounts))
+    return log_of(found, accounts, rows.book, rows.pairs, ours, lambda: frame)
+
+
+def sides_of(
+    found: Sequence[Source], accounts: Sequence[Account], seen: Pairs, ours: Collection[str]
+) -> dict[Pair, Side]:
+    """The session and direction of each pair, from all that was seen of them."""
+    pairs = _decided(seen, ours, [source.name for source in found], accounts)
+    return {pair: side for pair, (_, side) in pairs.items()}
+
+
+def log_of(
+    found: Sequence[Source],
+    accounts: Sequence[Account],
+    book: Book,
+    seen: Pairs,
+    ours: Collection[str],
+    load: Callable[[], pd.DataFrame],
+) -> Log:
+    """A log of what was seen, whose frame `load` gives."""
+    pairs = _decided(seen, ours, [source.name for source in found], accounts)
+    return Log(load, found, accounts, pairs, _notes(accounts, book, seen))
+
+
+def _read_apart(
+    found: Sequence[Source],
+    tags: Sequence[int],
+    ours: Collection[str],
+    workers: int,
+    path: Path | None,
+    *,
+    progress: bool,
+) -> Log | None:
+    """The same by several processes; None when that does not pay, or would not be the same.
+
+    Of more distinct texts than are kept, which ones are depends on where blocks begin.
+    """
+    parts = [part for i, source in enumerate(found) for part in parts_of(i, source)]
+    if len(parts) < 2:
+        return None
+    with Workers(min(workers, len(parts)) - 1) as pool:
+
+        def segments(tags: Sequence[int]) -> Iterator[Segment]:
+            return settled(pool.read(parts, tags), partial(read, tags=tags))
+
+        if path is not None:
+            return _apart_to(path, segments, found, tags, ours, progress=progress)
+        return joined(segments(tags), found, tags, ours, progress=progress)
+
+
+def joined(
+    segments: Iterable[Segment],
+    found: Sequence[Source],
+    tags: Sequence[int],
+    ours: Collection[str],
+    *,
+    progress: bool = False,
+) -> Log | None:
+    """The log of all segments, which are settled; None as in `_read_apart`."""
+    rows = Rows(Book(), tags)
+    accounts = [Account(source.name) for source in found]
+    with counted(found, shown=progress) as advance:
+        for segment in segments:
+            if segment.packed.overflowed:
+                return None
+            source, account = found[segment.part.file], accounts[segment.part.file]
+            account.add(segment.account)
+            advance(_stored_bytes(segment, source))
+            if account.rows == len(segment.packed) and source.size and account.bytes:
+                promised = int(1.1 * account.rows * source.size / account.bytes)
+                rows.expect(min(promised, _ROWS_EXPECTED_MAX) + account.rows)
+            rows.join(segment.packed, segment.part.file)
+    if rows.book.full or rows.pairs.overflowed:
+        return None
+    return _log(found, accounts, rows, ours)
+
+
+def _stored_bytes(segment: Segment, source: Source) -> int:
+    return segment.account.bytes if segment.part.style is not None else source.size or 0
+
+
+def _apart_to(
+    path: Path,
+    segments: Callable[[Sequence[int]], Iterator[Segment]],
+    found: Sequence[Source],
+    tags: Sequence[int],
+    ours: Collection[str],
+    *,
+    progress: bool,
+) -> Log | None:
+    """As `_read_to`."""
+    book, accounts = Book(), [Account(source.name) for source in found]
+    seen = Pairs(book)
+    with counted(found, shown=progress) as advance:
+        for segment in segments(()):
+            if segment.packed.overflowed:
+                return None
+            source = found[segment.part.file]
+            accounts[segment.part.file].add(segment.account)
+            advance(_stored_bytes(segment, source))
+            codes = book.adopt(segment.packed.texts)
+            seen.take(segment.packed.pairs, codes["begins"], codes["comp_ids"])
+    if book.full or seen.overflowed:
+        return None
+    names = [source.name for source in found]
+    pairs = _decided(seen, ours, names, accounts)
+    decided = {pair: side for pair, (_, side) in pairs.items()}
+    rows = Rows(Book(), tags)
+    writer = Writer(path)
+    try:
+        with counted(found, shown=progress) as advance:
+            for segment in segments(tags):
+                source = found[segment.part.file]
+                advance(_stored_bytes(segment, source))
+                rows.join(segment.packed, segment.part.file)
+                if len(rows) >= GROUP_ROWS:
+                    writer.write(rows.frame(names, decided, _which(accounts)))
+        writer.write(rows.frame(names, decided, _which(accounts)))
+    finally:
+        writer.close()
+    columns = [name_of(tag) for tag in tags]
+    return Log(
+        lambda: load(path, columns), found, accounts, pairs, _notes(accounts, book, seen)
     )
-    return Log(lambda: frame, found, accounts, pairs, _notes(accounts, book, rows.pairs))
 
 
 def _read_to(
@@ -275,7 +419,7 @@ def _read_to(
     accounts = [Account(source.name) for source in found]
     with watched(found, shown=progress) as files:
         for source, account in zip(files, accounts, strict=True):
-            for block in _blocks_of(source, book, (), account, BLOCK_BYTES):
+            for block in blocks_of(source, book, (), account, BLOCK_BYTES):
                 seen.add(block)
     names = [source.name for source in found]
     pairs = _decided(seen, ours, names, accounts)
@@ -286,7 +430,7 @@ def _read_to(
         with watched(found, shown=progress) as files:
             for i, source in enumerate(files):
                 account = Account(source.name)
-                for block in _blocks_of(source, rows.book, tags, account, BLOCK_BYTES):
+                for block in blocks_of(source, rows.book, tags, account, BLOCK_BYTES):
                     rows.add(block, i)
                     if len(rows) >= GROUP_ROWS:
                         writer.write(rows.frame(names, decided, _which(accounts)))
@@ -296,15 +440,6 @@ def _read_to(
     columns = [name_of(tag) for tag in tags]
     notes = _notes(accounts, book, seen)
     return Log(lambda: load(path, columns), found, accounts, pairs, notes)
-
-
-def _blocks_of(
-    source: Source, book: Book, tags: Sequence[int], account: Account, block_bytes: int
-) -> Iterator[Block]:
-    account.captured = is_capture(source)
-    if account.captured:
-        return captured(source, book, tags, account)
-    return blocks(source, book, tags, account, block_bytes)
 
 
 def _which(accounts: Sequence[Account]) -> list[int]:
@@ -329,7 +464,8 @@ def _notes(accounts: Sequence[Account], book: Book, pairs: Pairs) -> list[str]:
     return notes
 
 
-def _read_at(source: Source, account: Account, offset: int, length: int) -> bytes:
+def bytes_at(source: Source, account: Account, offset: int, length: int) -> bytes:
+    """Some bytes of a file, as many of them as there are."""
     if account.captured:
         rows = records_of(source, Account(account.name))
         return next((row.wire[:length] for row in rows if row.start == offset), b"")

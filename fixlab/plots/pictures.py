@@ -10,9 +10,8 @@ import pandas as pd
 from matplotlib import style as looks
 from matplotlib.figure import Figure
 
-from fixlab.frames import nanoseconds
 from fixlab.plots._gaps import sheet_of_gaps
-from fixlab.plots._given import Given, span_of
+from fixlab.plots._given import Given
 from fixlab.plots._intervals import sheet_of_intervals
 from fixlab.plots._resends import sheet_of_resends
 from fixlab.plots._sheet import Sheet
@@ -21,15 +20,14 @@ _DOTS_PER_INCH = 150  # so that it is sharp in print as well
 
 
 def pictures(
-    messages: pd.DataFrame,
+    span: tuple[int, int] | None,
     sessions: Sequence[str],
     *,
     gaps: pd.DataFrame,
     resends: pd.DataFrame,
     intervals: pd.DataFrame,
 ) -> Iterator[tuple[str, bytes]]:
-    """Title and PNG of each plot of `messages` that has anything to draw."""
-    span = span_of(nanoseconds(messages, "time"))
+    """Title and PNG of each plot that has anything to draw, from first to last time (ns)."""
     kinds = (
         ("What was missing, and how it ended", gaps, sheet_of_gaps),
         ("What was asked for again, and how it was answered", resends, sheet_of_resends),

@@ -21,8 +21,8 @@ from fixlab.errors import FixLabError
 from fixlab.frames import LEDGER, MISSING, check, nanoseconds
 from fixlab.sim import Loopback
 from fixlab.wire.message import Message
-from tests.analysis.logged import STYLES, Line, Logs, _Side, read
-from tests.analysis.test_reconstruct import frame_of
+from tests.analysis.framed import frame_of
+from tests.analysis.logged import STYLES, Line, Logs, Side, read
 from tests.analysis.test_replay import tap
 
 SEEDS = range(6)
@@ -37,7 +37,7 @@ def troubled(seed: int) -> tuple[Loopback, Logs]:
     for end in (lab.initiator, lab.acceptor):
         lines: list[Line] = []
         logs[end.session.config.sender_comp_id] = lines
-        tap(end, _Side(lab.clock.now, lines))
+        tap(end, Side(lab.clock.now, lines))
     lab.logon()
     for _ in range(chance.randint(8, 40)):
         end = chance.choice((lab.initiator, lab.acceptor))
