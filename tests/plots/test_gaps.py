@@ -169,6 +169,16 @@ def test_gaps_without_times_are_told_all_the_same() -> None:
     assert_texts_apart(figure)
 
 
+def test_times_of_garbled_logs_are_times_all_the_same() -> None:
+    years = [
+        int(np.datetime64(f"{year}-03-04T05:06:07", "ns").astype(int)) for year in (1901, 2199)
+    ]
+    figure = drawn(gap(3, 4, "resent", resent=2, noticed=years[0], closed=years[1]))
+    assert rows_of(figure)[0][0] == "03-04 05:06"
+    assert "time of day, UTC, from 1901-03-04" in words(figure)
+    assert_texts_apart(figure)
+
+
 def test_one_gap_in_no_time_is_drawn() -> None:
     figure = drawn(gap(3, 3, "resent", resent=1, closed=at(10)))
     assert bars(figure.axes[0]) == [(0.0, 0.0, 0.0, style.AGAIN)]
