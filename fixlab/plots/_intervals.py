@@ -29,6 +29,7 @@ _BUCKETS = 800
 _LABELS_MAX = 3  # late silences with their length written beside them
 _STRETCHES_MAX = 100
 _WIDE = 25  # times HeartBtInt(108): beyond, the axis is logarithmic
+_DAYS_FROM = 100 * 3600.0
 _PANEL = 1.45
 
 
@@ -162,6 +163,8 @@ def _distinct(values: Ints) -> Ints:
 
 def seconds_text(seconds: float) -> str:
     """A silence in short: `30 s`, `75.4 s`, `12 min`."""
+    if seconds >= _DAYS_FROM:
+        return f"{seconds / 86_400:.3g} d"
     return f"{seconds:.3g} s" if 1 <= seconds < 120 else style.duration_text(max(seconds, 0.0))
 
 
@@ -186,7 +189,7 @@ def _drawn(
     return draw
 
 
-_AXES = (0.75, 8.9)  # left edge and width, inches
+_AXES = (0.9, 8.75)  # left edge and width, inches
 _CODES = {name: code for code, name in enumerate(INTERVALS["ended_by"].categories or ())}
 
 
@@ -261,12 +264,13 @@ def _late(ax: Axes, rows: _Silences, own: Ints, scale: style.TimeScale) -> None:
         if any(abs(at - other) < 0.12 * width for other in placed):
             continue
         placed.append(at)
+        first = at < ax.get_xlim()[0] + 0.08 * width  # no room at its left
         ax.annotate(
             seconds_text(float(y[i])),
             (at, float(y[i])),
-            xytext=(-7, 3),
+            xytext=(7, 3) if first else (-7, 3),
             textcoords="offset points",
-            ha="right",
+            ha="left" if first else "right",
             va="bottom",
             color=_LATE.color,
             fontsize=style.NOTE_POINTS,

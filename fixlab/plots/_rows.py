@@ -34,7 +34,7 @@ from fixlab.plots._sheet import (
     time_ticks,
     titled,
 )
-from fixlab.times import format_utc
+from fixlab.times import NANOSECONDS
 
 Ints = npt.NDArray[np.int64]
 
@@ -317,10 +317,12 @@ def _words(ax: Axes, rows: Sequence[Row], span: tuple[int, int] | None) -> None:
 
 def _clock(time_ns: int, span: tuple[int, int] | None) -> str:
     """The time of day, and the day where the sheet has several."""
-    text = format_utc(time_ns, 3).decode("ascii")
-    if span is not None and format_utc(span[0], 0)[:8] != format_utc(span[1], 0)[:8]:
-        return f"{text[4:6]}-{text[6:8]} {text[9:14]}"
-    return text[9:21] if span is None or span[1] - span[0] < 60 * 1_000_000_000 else text[9:17]
+    text = style.utc_text(time_ns, 3)
+    if span is None:
+        return text[11:]
+    if style.utc_text(span[0], 0)[:10] != style.utc_text(span[1], 0)[:10]:
+        return text[5:16]
+    return text[11:] if span[1] - span[0] < NANOSECONDS * 60 else text[11:19]
 
 
 # The strip and the legend ---------------------------------------------------------------

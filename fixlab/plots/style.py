@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fixlab.redact import mask, printable
-from fixlab.times import NANOSECONDS, format_utc
+from fixlab.times import NANOSECONDS
 
 # Told apart by lightness and by marker as well, so that no meaning hangs on the hue alone.
 INK = "#7a7a7a"  # text and axes: 4.3:1 on white, 4.4:1 on #111111
@@ -159,8 +159,7 @@ def time_scale(first_ns: int, last_ns: int) -> TimeScale:
     """Seconds, or less, since a stated moment; for long spans the time of day."""
     span = last_ns - first_ns
     if span >= 120 * NANOSECONDS:
-        day = format_utc(first_ns, 0).decode("ascii")
-        return TimeScale(0, first_ns, f"time of day, UTC, from {_date(day)}")
+        return TimeScale(0, first_ns, f"time of day, UTC, from {utc_text(first_ns, 0)[:10]}")
     if span == 0 or span >= 2 * NANOSECONDS:
         unit, name, digits = NANOSECONDS, "seconds", 0
     elif span >= 2 * NANOSECONDS // 1_000:
@@ -168,12 +167,13 @@ def time_scale(first_ns: int, last_ns: int) -> TimeScale:
     else:
         unit, name, digits = NANOSECONDS // 1_000_000, "microseconds", 6
     origin = first_ns - first_ns % unit
-    text = format_utc(origin, digits).decode("ascii")
-    return TimeScale(unit, origin, f"{name} since {_date(text)} {text[9:]} UTC")
+    return TimeScale(unit, origin, f"{name} since {utc_text(origin, digits)} UTC")
 
 
-def _date(utc_timestamp: str) -> str:
-    return f"{utc_timestamp[:4]}-{utc_timestamp[4:6]}-{utc_timestamp[6:8]}"
+def utc_text(time_ns: int, digits: int) -> str:
+    """`2026-01-05 09:00:00.000`, of any time that a frame may hold, before 1970 as well."""
+    text = str(np.datetime64(max(time_ns, 1 - 2**63), "ns")).replace("T", " ")
+    return text[: 19 + (digits + 1 if digits else 0)]
 
 
 def time_axis(ax: Axes, scale: TimeScale) -> None:

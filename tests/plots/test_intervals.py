@@ -141,6 +141,12 @@ def test_a_record_of_transitions_is_drawn(story: pd.DataFrame) -> None:
     assert (len(titles(intervals(story))) > 0) == (len(table) > 0)
 
 
+def test_any_interval_that_a_logon_can_hold_is_drawn() -> None:
+    for beat in (2**62, 1, 0, -5):
+        long = silence(3_000_000, 2_900_000.0, heart_bt_int=beat)
+        assert_texts_apart(drawn(silence(30, 30.0, heart_bt_int=beat), long))
+
+
 def test_of_very_many_silences_the_extremes_stay_and_the_title_counts_all() -> None:
     table = silences_of(200_000)
     figure = intervals(table)

@@ -140,6 +140,14 @@ def test_a_storm_of_requests_stays_one_readable_row() -> None:
     assert_texts_apart(figure)
 
 
+def test_of_many_ranges_those_asked_for_most_often_then_unanswered_ones_have_a_row() -> None:
+    many = [asked(i, 10 * i + 1, 10 * i + 3, time=at(i)) for i in range(100)]
+    many[20] = asked(20, 201, 203, time=at(20), how="log_end")
+    many += [asked(200, 501, 503, time=at(120)), asked(201, 801, 803, time=at(121))]
+    shown = [row[1] for row in rows_of(drawn(*many))]
+    assert {"501-503 ×2", "801-803 ×2", "201-203"} <= set(shown)
+
+
 def test_a_log_its_frame_and_its_requests_are_the_same_requests() -> None:
     log = read_log(LOG)
     expected = [
