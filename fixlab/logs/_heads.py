@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fixlab.logs import _records
-from fixlab.logs._bits import Bars, lowest
+from fixlab.logs._bits import Bars
 from fixlab.logs._checks import SLACK, begin_strings, sums
 from fixlab.logs._columns import FLAGS, Block, Book, Rows
 from fixlab.logs._fields import DATA, OTHER, table_of
 from fixlab.logs._names import Codes
 from fixlab.logs._prefixes import Prefixes
+from fixlab.logs._walk import Header, Walk, gathered
 from fixlab.logs._words import (
     Bools,
     Bytes,
@@ -30,7 +31,6 @@ from fixlab.logs._words import (
     few_digits_of,
     numbers_at,
     times_at,
-    words_of,
 )
 from fixlab.wire.tags import HEADER_TAGS
 
@@ -46,7 +46,6 @@ _WIDTHS = (128, 192)  # bytes of a message that are looked at: a multiple of 64
 _FIELDS_MAX = 24  # of a header behind the first three
 _BODY_MIN = 16  # bytes of a message before its trailer
 _U = np.uint64
-_ONE = _U(1)
 _BODY_LENGTH = 0x3D39  # "9="
 _MSG_TYPE, _TAG_BYTES = _U(0x3D3533), _U(0xFFFFFF)  # "35="
 _TRAILER = 0x3D303100  # a delimiter and "10="
@@ -98,7 +97,7 @@ class Heads:
         lines = self._lines(text, begins, ends)
         if len(lines.row) == 0:
             return None
-        walk = _Walk(text, lines.start, self._width, self._delimiter)
+        walk = Walk(text, lines.start, self._width, self._delimiter)
         good, begin_string, body_length = self._begun(walk, lines.trailer - lines.start)
         msg_type, is_type = self._msg_types(walk)
         good &= is_type
@@ -113,7 +112,7 @@ class Heads:
         check_sum, good = self._check_sums(text, lines, bars)
         trailer = walk.base + lines.trailer - lines.start
         header = self._header(walk)
-        good &= header.whole()
+        good &= header.whole(_DENSE)
         # A session message is read so if it has no body, as most Heartbeats.
         good &= (header.body == trailer) | ~self._book.is_whole(msg_type)
         found = Headed(
@@ -208,7 +207,7 @@ class Heads:
             if size:
                 # Without "=" there is no other message before it, and no part of one.
                 row = np.flatnonzero(hit)
-                before = _gathered(text.view, at[row] - size, size)
+                before = gathered(text.view, at[row] - size, size)
                 hit[row[np.flatnonzero(before == 0x3D) // size]] = False
             if len(left) == len(begin) and hit.all():
                 return at
@@ -216,7 +215,7 @@ class Heads:
             left = left[~hit]
         return start
 
-    def _begun(self, walk: _Walk, room: Ints) -> tuple[Bools, Codes, Ints]:
+    def _begun(self, walk: Walk, room: Ints) -> tuple[Bools, Codes, Ints]:
         """BeginString(8) and BodyLength(9), and which messages begin with those."""
         end = walk.step()
         at, begin_string = begin_strings(walk.text, end, self._book.begins)
@@ -237,17 +236,17 @@ class Heads:
         good &= walk.at - walk.base + body_length == room
         return good, begin_string, body_length
 
-    def _msg_types(self, walk: _Walk) -> tuple[Codes, Bools]:
+    def _msg_types(self, walk: Walk) -> tuple[Codes, Bools]:
         """MsgType(35), and whether it is there."""
         at = walk.at
         good = (walk.text.words[at] & _TAG_BYTES) == _MSG_TYPE
         end = walk.step()
         return self._book.msg_types.codes_at(*walk.text, at + 3, end - at - 3), good
 
-    def _header(self, walk: _Walk) -> _Header:
+    def _header(self, walk: Walk) -> Header:
         """The other fields up to the first one that no header has: it ends the header."""
         count = len(walk.at)
-        header = _Header(count)
+        header = Header(count)
         rows: Ints | None = None  # those that are still in their headers, unless all are
         for _ in range(_FIELDS_MAX):
             word = walk.text.words[walk.at]
@@ -299,41 +298,6 @@ class Heads:
         return check_sum, good
 
 
-class _Header:
-    """Where values stand in many headers, and where the bodies begin; 0 for nowhere."""
-
-    def __init__(self, count: int) -> None:
-        self.body = np.zeros(count, np.int64)
-        self.begins: dict[int, Ints] = {}
-        self.ends: dict[int, Ints] = {}
-        self._count = count
-
-    def add(self, tag: int, rows: Ints | None, hits: Bools, begin: Ints, end: Ints) -> None:
-        """A field, of those that are hits among the rows, or of all: its first value counts."""
-        value = begin + len(str(tag)) + 1
-        if len(hits) < len(begin):
-            hits = np.full(len(begin), True)
-        if tag not in self.begins:
-            if rows is None and hits.all():
-                self.begins[tag], self.ends[tag] = value, end
-                return
-            self.begins[tag] = np.zeros(self._count, np.int64)
-            self.ends[tag] = np.zeros(self._count, np.int64)
-        hit = np.flatnonzero(hits)
-        row = hit if rows is None else rows[hit]
-        new = self.begins[tag][row] == 0
-        row, hit = row[new], hit[new]
-        self.begins[tag][row] = value[hit]
-        self.ends[tag][row] = end[hit]
-
-    def whole(self) -> Bools:
-        """Which of them end, and have what each header must have."""
-        whole = self.body > 0
-        for tag in _DENSE:
-            whole &= self.begins.get(tag, 0) != 0
-        return whole
-
-
 class _Lines(NamedTuple):
     """Lines that seem to be a message: which, and where its parts are."""
 
@@ -349,60 +313,3 @@ class _Lines(NamedTuple):
             *(row.take(rows), start.take(rows), trailer.take(rows), stop.take(rows)),
             tail.take(rows),
         )
-
-
-class _Walk:
-    """Goes through the first fields of many messages, one of each at a time."""
-
-    def __init__(self, text: Text, start: Ints, width: int, delimiter: int) -> None:
-        count = len(start)
-        # One window before the first one and one behind the last: words may reach there.
-        places = np.concatenate([start[:1], start, start[-1:]])
-        view = _gathered(text.view, places, width)
-        self.text = Text(view, words_of(view))
-        self.base = np.arange(1, count + 1) * width  # where each window begins
-        self.at = self.base
-        bits = np.packbits(view[width:-width] == delimiter, bitorder="little")
-        marks = bits.view(np.uint64).reshape(count, width // 64)
-        self._behind = 0  # bytes of each window before those of `_ahead`
-        self._ahead = [marks[:, word].copy() for word in range(width // 64)]
-
-    def step(self) -> Ints:
-        """Where the field at `at` ends; the next one is behind that."""
-        bits = self._ahead[0]
-        place = lowest(bits)
-        over = place == 64
-        if over.any():
-            if len(self._ahead) > 1 and over.all():
-                del self._ahead[0]
-                self._behind += 64
-                return self.step()
-            rows = np.flatnonzero(over)
-            for more in self._ahead[1:]:
-                some = more[rows]
-                found = lowest(some)
-                place[rows] += found
-                some &= some - _ONE
-                more[rows] = some
-                rows = rows[found == 64]
-        bits &= bits - _ONE
-        end = self.base + self._behind
-        end += place
-        self.at = end + 1
-        return end
-
-    def seen(self) -> Bools:
-        """Whether the field at each place begins in the window."""
-        seen: Bools = self.at - self.base <= self._behind + 64 * len(self._ahead)
-        return seen
-
-    def keep(self, rows: Ints) -> None:
-        """Go on with these alone."""
-        self.base, self.at = self.base.take(rows), self.at.take(rows)
-        self._ahead = [bits.take(rows) for bits in self._ahead]
-
-
-def _gathered(view: Bytes, at: Ints, width: int) -> Bytes:
-    """The `width` bytes at each place side by side."""
-    each = np.ndarray((len(view) - width + 1,), f"V{width}", view, 0, (1,))
-    return each[at].view(np.uint8)

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from fixlab.logs import _records
 from fixlab.logs._fields import FieldTable
 from fixlab.logs._lines import Lines, Messages
 from fixlab.logs._records import Reader, Record, Tally
@@ -29,6 +30,10 @@ def sorted_out(
         pieces = np.flatnonzero(signs)
         row = np.searchsorted(lines.last, pieces)
         text[row[row < count]] = False
+    # Longer ones are read in pieces.
+    short = lines.stop - lines.begin <= _records.RECORD_MAX
+    kept &= short
+    text &= short
     begin, stop = int(lines.begin[0]), int(lines.stop[-1])
     alone = count + int((found.end - found.start).sum())
     if alone >= stop - begin:

@@ -17,7 +17,7 @@ from fixlab.logs import _records
 from fixlab.logs._bits import EQUALS, Bits, counted, places_of
 from fixlab.logs._columns import Block, Book, block_of, merged
 from fixlab.logs._fields import table_of
-from fixlab.logs._heads import Heads
+from fixlab.logs._heads import Headed, Heads
 from fixlab.logs._lines import Cutter, Lines, Messages
 from fixlab.logs._odd import read_exactly, sorted_out, tallied
 from fixlab.logs._prefixes import Prefixes
@@ -171,47 +171,46 @@ class Scanner:
                 return None  # some messages may have SOH
             bars = self._bits.bars(text.view, begin, end, line_end)
         found = heads.read(text, begins, ends, bars)
+        if found is None:
+            heads.widen()
+            return None
         easy = np.zeros(len(ends), np.bool_)
-        if found is not None:
-            easy[found.line] = True
+        easy[found.line] = True
         left = np.flatnonzero(~easy)
+        plain = left
         if len(left):
             # A line without "=" is text.
             equals = bars.equals if bars else self._bits.of(text.view, begin, end, EQUALS)
             bare = counted(equals, begin).within(begins[left], ends[left]) == 0
+            bare &= sizes[left] <= _records.RECORD_MAX
             plain, left = left[bare], left[~bare]
             easy[plain] = True
-        else:
-            plain = left
-        if found is None or sizes[left].sum() > _LEFT_MAX * sizes.sum():
+        if sizes[left].sum() > _LEFT_MAX * sizes.sum():
             heads.widen()
             return None
         rest = self._rest(data, begins[left], sizes[left]) if len(left) else None
         if rest is not None:
             easy[left[rest.line[rest.kept | rest.is_text]]] = True
-        yes = np.ones(len(ends), np.bool_)
-        none = np.empty(0, np.int64)
-        lines = Lines(
-            *(none, none, np.empty(0, np.uint8), none, none),
-            *(begins, ends + 1, yes, yes),
+        position, taken, records = read_exactly(
+            self._reader, data, _whole_lines(begins, ends), easy, end, last
         )
-        position, taken, records = read_exactly(self._reader, data, lines, easy, end, last)
         taken[np.searchsorted(begins, position) :] = True
         gone = taken[found.line]
         if gone.any():
             found = found.only(np.flatnonzero(~gone))
-        plain = plain[~taken[plain]]
-        self.tally.text_bytes += int(sizes[plain].sum())
-        self.tally.text_lines += len(plain)
-        self.tally.around_bytes += int(
-            sizes[found.line].sum() - found.stop.sum() + found.start.sum()
-        )
+        self._tally_heads(sizes, found, plain[~taken[plain]])
         blocks = [heads.block(text, begins, found, base)]
         if rest is not None:
             blocks.append(self._rest_of(rest, taken[left], begins[left], base))
         if records:
             blocks.append(self._slow(records, base))
         return position, blocks
+
+    def _tally_heads(self, sizes: Ints, found: Headed, plain: Ints) -> None:
+        lengths = found.stop - found.start
+        self.tally.around_bytes += int(sizes[found.line].sum() - lengths.sum())
+        self.tally.text_bytes += int(sizes[plain].sum())
+        self.tally.text_lines += len(plain)
 
     def _rest(self, data: bytearray, begins: Ints, sizes: Ints) -> Rest:
         """Some lines put together and read in full; there is at least one."""
@@ -244,3 +243,13 @@ class Scanner:
         moved = (begins - rest.begins)[rest.line]
         block.dense["offset"] += moved[rest.found.line][kept[rest.found.line]]
         return block
+
+
+def _whole_lines(begins: Ints, ends: Ints) -> Lines:
+    """Lines that were not cut into pieces."""
+    none = np.empty(0, np.int64)
+    yes = np.ones(len(ends), np.bool_)
+    return Lines(
+        *(none, none, np.empty(0, np.uint8), none, none),
+        *(begins, ends + 1, yes, yes),
+    )

@@ -93,6 +93,20 @@ def test_texts_with_bars_in_lines_with_any_prefix(mark: bytes, text: bytes) -> N
     assert differences(b"".join(lines)) == []
 
 
+@pytest.mark.usefixtures("small_limits")
+@pytest.mark.parametrize("mark", [b"\x01", b"|", b"^A"])
+@pytest.mark.parametrize("more", [b"", b" a=b"])
+@pytest.mark.parametrize("size", [1_990, 1_998, 1_999, 2_000, 2_001, 5_000])
+def test_text_longer_than_what_is_read_at_once(mark: bytes, more: bytes, size: int) -> None:
+    body = b"35=D\x0134=%d\x0149=A\x0152=20260105-09:00:00\x0156=B\x0111=x\x01"
+    lines = [
+        encode(b"FIX.4.4", body % i).replace(b"\x01", mark) + b"\n" for i in range(100, 200)
+    ]
+    text = b"x" * (size - len(more)) + more
+    assert differences(b"".join([*lines[:50], text + b"\n", *lines[50:]])) == []
+    assert differences(b"".join([*lines[:50], text, *lines[50:]])) == []
+
+
 PIECES = st.sampled_from(
     (
         *(b"8=FIX.4.4", b"8=FIXT.1.1", b"9=5", b"9=61", b"35=0", b"34=1", b"10=000", b"10=161"),
