@@ -25,8 +25,8 @@ from tests.analysis.logged import STYLES, Line, Logs, _Side, read
 from tests.analysis.test_reconstruct import frame_of
 from tests.analysis.test_replay import tap
 
-SEEDS = range(6)
-PER_SEED = 12
+SEEDS = range(4)
+PER_SEED = 6
 
 
 def troubled(seed: int) -> tuple[Loopback, Logs]:
