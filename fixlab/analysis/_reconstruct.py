@@ -13,6 +13,7 @@ from fixlab.analysis._events import Direction, Event, Reconstruction
 from fixlab.analysis._numbers import Numbers
 from fixlab.analysis._recorded import messages_of
 from fixlab.analysis._streams import (
+    NUMBER_MAX,
     PLAIN,
     SPECIAL,
     Columns,
@@ -239,7 +240,10 @@ def _some(columns: Columns, rows: Any) -> Iterator[Special]:
     names = (*_INTEGERS, "gap_fill", "reset", "test_req_id", "text", "defect", "valid")
     part = frame[list(names)].iloc[rows]
     whole = {
-        name: [None if v == MISSING else v for v in numbers(part, name).tolist()]
+        name: [
+            None if v == MISSING else v
+            for v in np.minimum(numbers(part, name), NUMBER_MAX).tolist()
+        ]
         for name in _INTEGERS
     }
     flags = {name: part[name].tolist() for name in names[5:]}

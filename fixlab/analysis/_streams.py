@@ -28,6 +28,8 @@ _REMARKABLE = ("A", "2", "4", "5")
 _CUTS = ("A", "2", "5")
 PLAIN, DUP, SPECIAL = 0, 1, 2
 _WINDOW = 64
+# A peer may send any number; behind this one there is room to count on.
+NUMBER_MAX = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +100,15 @@ def columns_of(frame: pd.DataFrame) -> Columns:
 
 
 def _numbers(column: Any) -> Ints:
-    """Numbers of messages, `MISSING` for NA; not copied where none is missing."""
+    """Numbers of messages, `MISSING` for NA; not copied where all are there and usable."""
     array = column.array
     if not array.isna().any():
-        plain: Ints = np.asarray(array.to_numpy(dtype=np.int64, copy=False))
-        return plain
-    return np.asarray(column.to_numpy(np.int64, na_value=MISSING))
+        found: Ints = np.asarray(array.to_numpy(dtype=np.int64, copy=False))
+    else:
+        found = np.asarray(column.to_numpy(np.int64, na_value=MISSING))
+    if len(found) and int(found.max()) > NUMBER_MAX:
+        return np.minimum(found, NUMBER_MAX)
+    return found
 
 
 def _stream(
