@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from fixlab.redact import printable
+from fixlab.redact import mask, printable
 from fixlab.wire.tags import (
     ADMIN_TYPES,
     BEGIN_SEQ_NO,
@@ -114,7 +114,8 @@ class Act(NamedTuple):
             if value is not None:
                 parts.append(f"{label} {value}")
         if self.test_req_id is not None:
-            parts.append(f"TestReqID(112) {printable(self.test_req_id[:_ID_MAX])}")
+            shown = printable(mask(self.test_req_id)[:_ID_MAX])
+            parts.append(f"TestReqID(112) {shown}")
         return ", ".join(parts)
 
 

@@ -62,6 +62,8 @@ def fates_of(
     departed = np.where(outward, at != ABSENT, there != ABSENT)
     known = latency[~np.isnan(latency)]
     margin = float(np.quantile(known, _LATENCY_QUANTILE)) * 1e6 if len(known) else 0.0
+    # Where a clock was set in between, nobody knows the offset any better.
+    unsure = clock.uncertainty_ms * 1e6 if np.isfinite(clock.uncertainty_ms) else 0.0
     for side, other, places, sign in (
         (first, second, at, 1.0),
         (second, first, there, -1.0),
@@ -71,7 +73,8 @@ def fates_of(
         if clock.known:
             moved = moved + (sign * clock.offsets(moved)).astype(np.int64)
         left = departed[mine]
-        covered = _covered(other, side.session[places[mine]], moved, left, margin)
+        session = side.session[places[mine]]
+        covered = _covered(other, session, moved, left, (margin, unsure))
         copied = joined.copy[mine] & ~left
         fate[mine] = np.where(
             copied,
@@ -81,15 +84,18 @@ def fates_of(
     return fate
 
 
-def _covered(other: Side, session: Ints, time: Ints, left: Bools, margin: float) -> Bools:
+def _covered(
+    other: Side, session: Ints, time: Ints, left: Bools, margins: tuple[float, float]
+) -> Bools:
     """Whether the other log was being kept when a message was to arrive, or to leave."""
+    margin, unsure = margins
     begin = np.full(len(other.names), np.iinfo(np.int64).max)
     end = np.full(len(other.names), MISSING)
     dated = other.time != MISSING
     np.minimum.at(begin, other.session[dated], other.time[dated])
     np.maximum.at(end, other.session[dated], other.time[dated])
-    since = np.where(left, time, time - margin)
-    until = np.where(left, time + margin, time)
+    since = np.where(left, time, time - margin) - unsure
+    until = np.where(left, time + margin, time) + unsure
     inside: Bools = (since >= begin[session]) & (until <= end[session]) & (time != MISSING)
     return inside
 

@@ -136,6 +136,11 @@ def reconcile(ours: Any, theirs: Any) -> Reconciliation:
         for which, side in (("first", first), ("second", second))
         if side.unread
     ]
+    notes += [
+        f"{side.repeated:,} rows of the {which} log stand in two of its files, and count once"
+        for which, side in (("first", first), ("second", second))
+        if side.repeated
+    ]
     return _result(first, second, joined, sent_by_us, frozenset(own), tuple(notes))
 
 

@@ -16,6 +16,7 @@ from fixlab.analysis._recorded import messages_of
 from fixlab.analysis._recoveries import plan_of
 from fixlab.analysis._recovery_events import Account, Ends, Usual
 from fixlab.analysis._streams import (
+    NUMBER_MAX,
     PLAIN,
     SPECIAL,
     Columns,
@@ -376,7 +377,10 @@ def _some(columns: Columns, rows: Any) -> Iterator[Special]:
     names = (*_INTEGERS, "gap_fill", "reset", "test_req_id", "text", "defect", "valid")
     part = frame[list(names)].iloc[rows]
     whole = {
-        name: [None if v == MISSING else v for v in numbers(part, name).tolist()]
+        name: [
+            None if v == MISSING else v
+            for v in np.minimum(numbers(part, name), NUMBER_MAX).tolist()
+        ]
         for name in _INTEGERS
     }
     flags = {name: part[name].tolist() for name in names[5:]}

@@ -29,6 +29,8 @@ _CUTS = ("A", "2", "5")
 PLAIN, DUP, SPECIAL = 0, 1, 2
 _WINDOW = 16
 _NARROW = 1 << 28  # below it, numbers are looked at in 32 bits
+# A peer may send any number; behind this one there is room to count on.
+NUMBER_MAX = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +107,15 @@ def numbers_at(frame: pd.DataFrame, name: str, rows: Any) -> Ints:
 
 
 def _numbers(column: Any) -> Ints:
-    """Numbers of messages, `MISSING` for NA; not copied where none is missing."""
+    """Numbers of messages, `MISSING` for NA; not copied where all are there and usable."""
     array = column.array
     if not array.isna().any():
-        plain: Ints = np.asarray(array.to_numpy(dtype=np.int64, copy=False))
-        return plain
-    return np.asarray(column.to_numpy(np.int64, na_value=MISSING))
+        found: Ints = np.asarray(array.to_numpy(dtype=np.int64, copy=False))
+    else:
+        found = np.asarray(column.to_numpy(np.int64, na_value=MISSING))
+    if len(found) and int(found.max()) > NUMBER_MAX:
+        return np.minimum(found, NUMBER_MAX)
+    return found
 
 
 def _stream(

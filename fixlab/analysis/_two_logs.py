@@ -13,6 +13,7 @@ import pandas as pd
 from fixlab import redact
 from fixlab.analysis._events import Kind
 from fixlab.analysis._flights import mirrored
+from fixlab.analysis._joining import codes_of
 from fixlab.analysis._reconstruct import reconstruct
 from fixlab.analysis._rows import grouped
 from fixlab.errors import ConfigError
@@ -65,6 +66,7 @@ class Side:
     epoch: Ints
     keepers: frozenset[str]  # CompIDs that kept this log
     unread: int  # rows without session or number
+    repeated: int  # rows that stand in another file of the log as well
 
     @classmethod
     def of(cls, log: Any) -> Side:
@@ -73,6 +75,9 @@ class Side:
         shown = [str(name) for name in frame["session"].cat.categories]
         named = np.array([bool(name) for name in shown], np.bool_)
         row = np.flatnonzero((number != MISSING) & named[session])
+        unread = len(frame) - len(row)
+        once = _once(frame, row)
+        repeated, row = len(row) - len(once), once
         sender = frame["sender"].astype("str").to_numpy(object)[row]
         way = frame["direction"].astype("str").to_numpy(object)[row]
         keepers = {str(name) for name in sender[way == "out"]}
@@ -96,7 +101,8 @@ class Side:
             own_time=np.isin(time_from, _OWN_TIMES),
             epoch=_epochs(frame, row),
             keepers=frozenset(keepers),
-            unread=len(frame) - len(row),
+            unread=unread,
+            repeated=repeated,
         )
 
     def of_sessions(self, names: Sequence[str]) -> Side:
@@ -128,6 +134,21 @@ class Side:
         """What a message is known by."""
         identity = [self.session, self.sender, self.number, self.poss_dup]
         return [*identity, self.msg_type, self.sending]
+
+
+def _once(frame: pd.DataFrame, row: Ints) -> Ints:
+    """The rows without those that an earlier file of the log has, with the same times."""
+    file = codes(frame, "file")[row]
+    if len(np.unique(file)) < 2:
+        return row
+    columns = [codes(frame, name)[row] for name in ("session", "sender", "msg_type")]
+    columns += [numbers(frame, "msg_seq_num")[row], frame["poss_dup"].to_numpy(np.int64)[row]]
+    columns += [nanoseconds(frame, name)[row] for name in ("time", "sending_time")]
+    code, _ = codes_of(columns, [column[:0] for column in columns])
+    first = np.full(int(code.max()) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(first, code, file)
+    kept: Ints = row[file == first[code]]
+    return kept
 
 
 def _epochs(frame: pd.DataFrame, row: Ints) -> Ints:

@@ -109,6 +109,20 @@ def test_a_huge_range_is_one_row_that_says_how_many() -> None:
     assert found["begin_seq_no"].iloc[-1] == SINGLE_MAX + 3
 
 
+def test_numbers_beyond_any_counter_are_borne() -> None:
+    huge = "9223372036854775807"
+    frame = log_of(
+        UP + f"B 35=8 34={huge}\nA 35=2 34=2 7=2 16={huge}\nB 35=8 34=2 43=Y\n"
+        f"B 35=4 34=3 123=Y 43=Y 36={huge}\nB 35=5 34={huge}\nB 35=A 34=1 108=30"
+    )
+    for view in (gaps, resends, intervals):
+        assert len(view(frame)) < 10
+    assert len(fates(frame)) < 10
+    found = fx.analyze(frame)
+    assert len(found.table) == len(found)
+    assert found.summary()
+
+
 def test_of_transitions_each_end_tells_its_own_view() -> None:
     lab = fx.Loopback(seed=7)
     lab.logon()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import fixlab
 from fixlab.analysis import reconcile
 from fixlab.analysis._clocks import estimate
 from fixlab.analysis._reconcile import Reconciliation
@@ -227,3 +228,69 @@ def test_one_direction_bounds_the_clock_and_says_so() -> None:
     assert clock.offset_ms == pytest.approx(1005, abs=1)
     assert np.isnan(clock.uncertainty_ms)
     assert "one direction only" in str(clock)
+
+
+def moved(lines: list[Line], move: Callable[[int], int]) -> list[Line]:
+    """The same lines as another clock stamps them; SendingTime(52) stays."""
+    return [line._replace(time=move(line.time)) for line in lines]
+
+
+def test_logs_without_times_are_reconciled_by_sending_times(tmp_path: Path) -> None:
+    found = both(tmp_path, script(HEALTHY.replace("2 > D 3", "2 > D 3 lost")), "raw")
+    assert fates(found) == [("BUY", 3, "lost")]
+    assert not found.clock.known
+    assert found.table["latency_ms"].isna().all()
+
+
+def test_stamps_of_whole_seconds_lose_nothing(tmp_path: Path) -> None:
+    logs = script(HEALTHY.replace("2 > D 3", "2 > D 3 lost"))
+    whole = {
+        side: moved(lines, lambda time: time // NANOSECONDS * NANOSECONDS)
+        for side, lines in logs.items()
+    }
+    found = both(tmp_path, whole)
+    assert fates(found) == [("BUY", 3, "lost")]
+    assert abs(found.clock.offset_ms) <= 1_000
+
+
+def test_a_clock_that_is_set_in_between_is_unsure_and_blames_nobody(tmp_path: Path) -> None:
+    logs = script(HEALTHY)
+    logs["SELL"] = moved(
+        logs["SELL"], lambda time: time + 30 * NANOSECONDS * (time > T0 + 2 * NANOSECONDS)
+    )
+    cut = logs | {"SELL": logs["SELL"][:-1]}  # and it ends before the last message
+    found = both(tmp_path, cut)
+    assert found.clock.uncertainty_ms > 10_000
+    assert {fate for *_, fate in fates(found)} == {"uncovered"}
+
+
+@pytest.mark.parametrize("hours", [-26, -1, 5, 400])
+def test_a_clock_that_is_hours_off_loses_what_was_lost(tmp_path: Path, hours: int) -> None:
+    logs = script(HEALTHY.replace("2 > D 3", "2 > D 3 lost"))
+    logs["SELL"] = moved(logs["SELL"], lambda time: time + hours * 3_600 * NANOSECONDS)
+    found = both(tmp_path, logs)
+    assert fates(found) == [("BUY", 3, "lost")]
+    assert found.clock.offset_ms == pytest.approx(hours * 3.6e6, abs=200)
+
+
+def test_times_that_go_back_and_single_wrong_ones_are_outvoted(tmp_path: Path) -> None:
+    logs = script(HEALTHY.replace("2 > D 3", "2 > D 3 lost"))
+    logs["SELL"][3] = logs["SELL"][3]._replace(time=T0 + 7_200 * NANOSECONDS)
+    found = both(tmp_path, logs)
+    assert ("BUY", 3, "lost") in fates(found) or ("BUY", 3, "uncovered") in fates(found)
+    assert {number for _, number, _ in fates(found)} == {3}
+
+
+def test_a_log_that_holds_a_file_twice_counts_it_once(tmp_path: Path) -> None:
+    logs = script(HEALTHY.replace("2 > D 3", "2 > D 3 lost"))
+    places = [tmp_path / name for name in ("ours", "again", "theirs")]
+    for place in places:
+        place.mkdir()
+    for place in places[:2]:
+        read(place, logs["BUY"], "prefixed")
+    paths = [next(place.iterdir()) for place in places[:2]]
+    twice = fixlab.read_log(paths, ours="BUY")
+    assert len(twice) == 2 * len(logs["BUY"])
+    found = reconcile(twice, read(places[2], logs["SELL"], "prefixed", ours="SELL"))
+    assert fates(found) == [("BUY", 3, "lost")]
+    assert f"{len(logs['BUY'])} rows of the first log stand in two of its files" in repr(found)
