@@ -46,7 +46,6 @@ class Log:
     ) -> None:
         self.files = _files(accounts)
         self.sessions = _sessions(pairs)
-        self.pairs = pairs  # who sent to whom, what was seen of it and what that says
         self.notes = tuple(notes)  # what the reader should know of the reading, in words
         self._load = load
         self._sources = {source.name: source for source in found}

@@ -70,8 +70,9 @@ def read_log(
       with them, and load them only when `frame` is asked for. All files are read twice.
     - `follow`: wait for what is written to one plain file, `async for frame in ...`.
     - `progress`: a bar while it lasts, on a terminal or in a notebook.
-    - `workers`: processes that read, this one among them; the result is the same. Pays from
-      some 100 MB on, or with several compressed files. For several machines see `spread`.
+    - `workers`: processes that read, this one among them; the result is the same. To start one
+      takes as long as to read some 100 MB; it then waits half a minute for the next call. For
+      several machines see `fixlab.spread`.
 
     Returns a `Log`, whose `frame` has schema `fixlab.frames.MESSAGES`: rows in the order of
     the file. What should be a message and is not right is a row with `valid=False` and its

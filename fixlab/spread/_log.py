@@ -135,6 +135,7 @@ class SpreadLog:
             local.append(seen.take(head.pairs, codes["begins"], codes["comp_ids"]))
         self.log = log_of(found, self._accounts, book, seen, ours, self._collected)
         decided = sides_of(found, self._accounts, seen, ours)
+        self._senders = {pair.sender for pair, side in decided.items() if side.session}
         names = [source.name for source in found]
         captures = [i for i, account in enumerate(self._accounts) if account.captured]
         plan = cluster.scatter(Plan(names, decided, captures, tags), broadcast=True)
@@ -237,10 +238,6 @@ class SpreadLog:
                 raise ConfigError(
                     f"expected_start[{sender!r}]: found {number}, expected a number from 1"
                 )
-
-    @property
-    def _senders(self) -> set[str]:
-        return {pair.sender for pair, (_, side) in self.log.pairs.items() if side.session}
 
     def _collected(self) -> pd.DataFrame:
         """All rows, here."""
