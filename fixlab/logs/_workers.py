@@ -51,7 +51,10 @@ def serve() -> None:
         idle = threading.Timer(IDLE_SECONDS, os._exit, (0,))
         idle.daemon = True
         idle.start()
-        part, tags, hidden = pickle.load(source)
+        try:
+            part, tags, hidden = pickle.load(source)
+        except EOFError:  # who gave it work is gone
+            return
         idle.cancel()
         # Texts are kept as they may be shown.
         redact.reveal(*redact.hidden() - hidden)

@@ -21,14 +21,15 @@ from fixlab.analysis._finds_connections import Schedule
 from fixlab.analysis.findings import Findings, capped, in_order, roots
 from fixlab.errors import ConfigError
 from fixlab.frames import MESSAGES, MISSING
-from fixlab.logs import read as logs
 from fixlab.logs._blocks import Account
 from fixlab.logs._columns import Book
+from fixlab.logs._log import bytes_at, log_of, sides_of
 from fixlab.logs._pairs import Pairs
 from fixlab.logs._segments import Part, parts_of, settled
 from fixlab.logs._sides import Pair, Side
 from fixlab.logs._sources import Source, Where, sources
 from fixlab.logs._tags import checked
+from fixlab.logs.read import in_reading_order
 from fixlab.spread import _tasks
 from fixlab.spread._stacking import renumbered, stacked
 from fixlab.spread._tasks import SCHEMAS, Head, Plan, Told
@@ -65,7 +66,7 @@ def read(
     own = frozenset((ours,) if isinstance(ours, str) else ours)
     if part_bytes < 1:
         raise ConfigError(f"expected part_bytes from 1 on, found {part_bytes}")
-    found = logs.in_reading_order(sources(path))
+    found = in_reading_order(sources(path))
     parts = [part for i, source in enumerate(found) for part in parts_of(i, source, part_bytes)]
     return SpreadLog(cluster, found, _heads(cluster, parts, chosen), chosen, own)
 
@@ -132,8 +133,9 @@ class SpreadLog:
             self._accounts[head.part.file].add(head.account)
             codes = book.adopt(head.texts)
             local.append(seen.take(head.pairs, codes["begins"], codes["comp_ids"]))
-        self.log = logs.log_of(found, self._accounts, book, seen, ours, self._collected)
-        decided = logs.sides_of(found, self._accounts, seen, ours)
+        self.log = log_of(found, self._accounts, book, seen, ours, self._collected)
+        decided = sides_of(found, self._accounts, seen, ours)
+        self._senders = {pair.sender for pair, side in decided.items() if side.session}
         captures = [i for i, account in enumerate(self._accounts) if account.captured]
         plan = cluster.scatter(
             Plan(found, self._accounts, decided, captures, tags), broadcast=True
@@ -192,7 +194,7 @@ class SpreadLog:
         found = self._of_groups(_tasks.place_of, row)
         place = next(each for each in found if each is not None)
         account = next(each for each in self._accounts if each.name == place.file)
-        return redact.mask(logs.bytes_at(self._sources[place.file], account, *place[1:]))
+        return redact.mask(bytes_at(self._sources[place.file], account, *place[1:]))
 
     # Frames --------------------------------------------------------------------------------
 
@@ -241,10 +243,6 @@ class SpreadLog:
                 raise ConfigError(
                     f"expected_start[{sender!r}]: found {number}, expected a number from 1"
                 )
-
-    @property
-    def _senders(self) -> set[str]:
-        return {pair.sender for pair, (_, side) in self.log.pairs.items() if side.session}
 
     def _collected(self) -> pd.DataFrame:
         """All rows, here."""

@@ -100,6 +100,8 @@ def piece_of(segment: Segment, wanted: npt.NDArray[np.bool_], start: int) -> Pie
     """The rows whose pair is `wanted`; the first row of the segment is row `start` of all."""
     packed = segment.packed
     keep = np.flatnonzero(wanted[packed.dense["pair"]]) if len(packed) else np.empty(0, int)
+    if len(keep) == len(packed):
+        return Piece(packed, segment.part.file, keep + start)
     place = np.full(len(packed), -1, np.int64)
     place[keep] = np.arange(len(keep))
     sparse = {}

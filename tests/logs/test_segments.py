@@ -16,11 +16,12 @@ from pandas.testing import assert_frame_equal
 
 from fixlab.analysis.findings import analyze
 from fixlab.logs import _blocks, _records, _scan, _segments
+from fixlab.logs._apart import joined
 from fixlab.logs._blocks import Standing
 from fixlab.logs._segments import Part, Segment, merged, parts_of, read, settled
 from fixlab.logs._sources import Source
 from fixlab.logs._style import SNIFF_BYTES, sniff
-from fixlab.logs.read import Log, _read, joined
+from fixlab.logs.read import Log, _read
 from tests.analysis import planted
 from tests.analysis.logged import STYLES, write
 from tests.logs.made import DELIMITERS, Maker

@@ -155,6 +155,26 @@ def test_a_script_without_a_guard_and_with_threads_reads_as_well(
     assert (done.stdout, done.stderr) == (f"{COUNT}\n", "")
 
 
+def test_a_worker_ends_when_who_gave_it_work_is_gone(tmp_path: Path, path: Path) -> None:
+    script = (
+        "import os, sys, fixlab\n"
+        "from fixlab.logs import _segments, _workers\n"
+        "_segments.parts_of.__defaults__ = (1 << 19,)\n"
+        "fixlab.read_log(sys.argv[1], workers=2)\n"
+        "print(len(_workers._idle), flush=True)\n"
+        "os._exit(3)\n"
+    )
+    # It holds the other end of this pipe, so this returns only when it has ended as well.
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=_workers.IDLE_SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, "1\n", "")
+
+
 @pytest.mark.parametrize("workers", [0, -1])
 def test_a_number_of_workers_that_is_none_is_refused(path: Path, workers: int) -> None:
     with pytest.raises(ConfigError, match="workers"):
