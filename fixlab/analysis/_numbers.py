@@ -145,7 +145,8 @@ class Numbers:
         assert self.next is not None
         if begin < self.next:
             stop = min(end, self.next - 1)
-            self._seen_again(begin, stop, row, last_row)
+            last = last_row if stop == end else self._row(stop, row, last_row)
+            self._seen_again(begin, stop, row, last)
             if stop == end:
                 return
             row, begin = self._row(stop + 1, row, last_row), stop + 1
