@@ -60,15 +60,20 @@ class _Log:
 
     def __init__(self, found: pd.DataFrame, rows: Ints, made: Reconstruction) -> None:
         self._rows = rows
-        self._session, self._sender = codes(found, "session"), codes(found, "sender")
-        self._sessions = [str(name) for name in found["session"].cat.categories]
-        self._senders = [str(name) for name in found["sender"].cat.categories]
         self._time = nanoseconds(found, "time")
         self._type = codes(found, "msg_type")
         self._types = [str(name) for name in found["msg_type"].cat.categories]
-        self._has_id = np.asarray(found["test_req_id"].astype("str") != "")
+        ids = found["test_req_id"].array
+        named = np.array([*(bool(text) for text in ids.categories), False], np.bool_)
+        self._has_id = named[ids.codes]
+        valid = found["valid"].to_numpy(np.bool_)
+        self._ways = _ways(found, valid)
         self._heartbeat = numbers(found, "heart_bt_int")
-        self._valid = found["valid"].to_numpy(np.bool_)
+        logons = np.flatnonzero(valid & (self._heartbeat != MISSING))
+        self._logons: dict[str, list[int]] = {}
+        sessions = found["session"].array
+        for row, code in zip(logons.tolist(), sessions.codes[logons].tolist(), strict=True):
+            self._logons.setdefault(str(sessions.categories[code]), []).append(row)
         self._began: dict[str, list[int]] = {}
         for event in made.of(Kind.CONNECTED):
             self._began.setdefault(event.session, []).append(event.row)
@@ -80,12 +85,11 @@ class _Log:
 
     def silences(self, session: str, sender: str) -> _Part:
         """Those of one direction."""
-        ours = (self._session == self._sessions.index(session)) & self._valid
-        at = np.flatnonzero(ours & (self._sender == self._senders.index(sender)))
+        at = self._ways.get((session, sender), np.empty(0, np.int64))
         at = at[self._time[at] != MISSING]
         began = np.array(self._began.get(session, []), np.int64)
         connection = np.searchsorted(began, self._rows[at], "right")
-        logons = np.flatnonzero(ours & (self._heartbeat != MISSING))
+        logons = np.array(self._logons.get(session, []), np.int64)
         which = np.searchsorted(logons, at, "right") - 1
         told = taken(self._heartbeat, np.where(which >= 0, np.append(logons, 0)[which], -1))
         before, after = at[:-1], at[1:]
@@ -131,6 +135,26 @@ class _Log:
         return [np.array(column, np.int64) for column in zip(*found, strict=True)] or [
             np.empty(0, np.int64)
         ] * 4
+
+
+def _ways(found: pd.DataFrame, valid: Any) -> dict[tuple[str, str], Ints]:
+    """The valid rows of each direction, from one sort of all rows."""
+    sessions, senders = found["session"].array, found["sender"].array
+    width = len(senders.categories) + 1
+    rows = np.flatnonzero(valid)
+    key = (codes(found, "session") * width + codes(found, "sender"))[rows]
+    # Short codes are sorted much faster.
+    short = key.astype(np.int16) if len(key) and key.max() < 1 << 15 else key
+    rows = rows[np.argsort(short, kind="stable")]
+    of = sessions.codes[rows].astype(np.int64) * width + senders.codes[rows]
+    parts = np.split(rows, np.flatnonzero(np.diff(of)) + 1) if len(rows) else []
+    return {
+        (
+            str(sessions.categories[sessions.codes[part[0]]]),
+            str(senders.categories[senders.codes[part[0]]]),
+        ): part
+        for part in parts
+    }
 
 
 def _table(
