@@ -67,9 +67,11 @@ class _Log:
         self._time = nanoseconds(found, "time")
         self._type = codes(found, "msg_type")
         self._types = [str(name) for name in found["msg_type"].cat.categories]
-        self._has_id = np.asarray(found["test_req_id"].astype("str") != "")
-        self._heartbeat = numbers(found, "heart_bt_int")
+        ids = found["test_req_id"].array
+        named = np.array([*(bool(text) for text in ids.categories), False], np.bool_)
+        self._has_id = named[ids.codes]
         valid = found["valid"].to_numpy(np.bool_)
+        self._heartbeat = numbers(found, "heart_bt_int")
         # Sorted once, however many sessions there are.
         self._of_side = grouped(
             self._session * len(self._senders) + self._sender, valid & (self._time != MISSING)

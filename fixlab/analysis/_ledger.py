@@ -26,6 +26,9 @@ _ENDS = {
     Kind.FILLED: "gap_filled",
     Kind.LATE: "late",
     Kind.LOST: "lost",
+    # Of numbers that were given up: they came after all.
+    Kind.REPEATED: "replayed",
+    Kind.TOO_LOW: "late",
 }
 _CARRIES_ON = ("open", "lost", "unknown")  # what may still come
 
@@ -107,9 +110,9 @@ class _Account:
         elif event.kind is Kind.RESET:
             if event.cause in ("raised", "same", "unknown"):
                 self.end(event, 0, None, "reset")
-        else:
-            how = "unknown" if event.cause == "unknown" else _ENDS[event.kind]
-            how = how if event.kind is Kind.LOST else _ENDS[event.kind]
+        elif event.kind is not Kind.TOO_LOW or event.cause != "logon":
+            lost = event.kind is Kind.LOST and event.cause == "unknown"
+            how = "unknown" if lost else _ENDS[event.kind]
             self.end(event, event.begin or 0, event.end, how)
 
     def _notice(self, gap: Event) -> None:

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fixlab.analysis._asking import ANSWERED_MAX, Request
 from fixlab.analysis._connections import Session, Special
+from fixlab.analysis._due import Due
 from fixlab.analysis._events import Direction, Event, Kind, Reconstruction
 from fixlab.analysis._holes import Holes
-from fixlab.analysis._numbers import ANSWERED_MAX, Numbers, Request
+from fixlab.analysis._numbers import Numbers
 from fixlab.analysis._recorded import messages_of
 from fixlab.analysis._recoveries import plan_of
 from fixlab.analysis._recovery_events import Account, Ends, Usual
@@ -297,7 +299,7 @@ class _Machine:
         self._gaps[key] = self._gaps.get(key, 0) + 1
         return self._gaps[key]
 
-    def _place(self, one: Numbers, row: int, last_row: int, number: int) -> int:
+    def _place(self, one: Due, row: int, last_row: int, number: int) -> int:
         """The row of a number in a run of rows that need not stand together."""
         columns = self._columns
         stream, at = self._codes[one.session, one.sender], row

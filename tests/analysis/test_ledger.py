@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
+import pytest
 
 import fixlab as fx
 from fixlab.analysis import gaps, intervals, ledger, resends
@@ -182,3 +183,19 @@ def test_rsp_06_an_open_end_is_the_last_number_sent_by_then() -> None:
     )
     assert [fate[1] for fate in fates(frame)] == [2, 3]
     assert resends(frame)["end_seq_no"].tolist() == [3]
+
+
+def test_seq_03_a_gap_that_a_late_message_closes_is_closed_by_it() -> None:
+    frame = log_of(UP + "A 35=D 34=2\nB 35=2 34=2 7=2 16=0\nA 35=D 34=2\nA 35=D 34=3")
+    assert fates(frame) == [("US", 2, "asked", 1, "late", 4)]
+    assert gaps(frame)["closed"].tolist() == [frame["time"][4]]
+
+
+@pytest.mark.parametrize(("flag", "how"), [("43=Y", "replayed"), ("", "late")])
+def test_what_was_given_up_and_comes_after_all_is_not_lost(flag: str, how: str) -> None:
+    frame = log_of(
+        UP + "B 35=8 34=3\nB 35=8 34=5\nA 35=2 34=2 7=4 16=4\nB 35=8 34=4 43=Y\n"
+        f"B 35=8 34=2 {flag}"
+    )
+    assert fates(frame)[0] == ("THEM", 2, "hole", 0, how, 6)
+    assert gaps(frame)["closed"].tolist() == [frame["time"][5]]

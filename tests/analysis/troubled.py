@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -79,8 +80,11 @@ class _Talk:
         if rng.random() < 0.9 or not hidden:
             reach = self._ask(who, begin, reach)
             if self._oddly():
-                self._ask(who, begin, begin + count - 1)
+                self._ask_once_more(who, begin, begin + count - 1)
         self._answer(who, begin, reach)
+
+    def _ask_once_more(self, who: int, begin: int, end: int) -> None:
+        self._ask(who, begin, end)
 
     def _ask(self, who: int, begin: int, end: int) -> int:
         """The last number that is asked for."""
@@ -169,7 +173,78 @@ def troubled(
     return frame_of(_mixed(rng, talks))
 
 
-def _mixed(rng: random.Random, talks: list[_Talk]) -> list[Row]:
+def proper(seed: int, *, size: int = 25, odd: float = 0.1) -> pd.DataFrame:
+    """A frame of sessions that the oracle knows.
+
+    Connections begin with a Logon from each side, resets are answered, and a number is asked
+    for once in a connection. Answers may be wrong in any way, or never come.
+    """
+    rng = random.Random(f"{seed}/proper")
+    view = rng.choice(["", "ours", "theirs"])
+    talks = [_Proper(rng, session, view, odd) for session in range(2)]
+    for talk in talks:
+        talk.next = [1, 1]
+        talk.odd("logon")
+    for _ in range(size):
+        talk = rng.choice(talks)
+        talk.chat()
+        if rng.random() < 0.2:
+            talk.odd(rng.choice(["logon", "reset", "logout", "jump", "stray", "probe"]))
+        else:
+            talk.recover(rng.randint(0, 1))
+    return frame_of(_mixed(rng, talks))
+
+
+class _Proper(_Talk):
+    """A session in which both sides keep to the order of Logons, Logouts and requests."""
+
+    def __init__(self, rng: random.Random, session: int, view: str, odd: float) -> None:
+        super().__init__(rng, session, view, odd)
+        self._left: dict[int, tuple[int, int]] = {}  # what an answer has left out
+
+    def odd(self, what: str) -> None:
+        """What the oracle knows of it."""
+        who = self.rng.randint(0, 1)
+        if what == "logout":
+            self.say(who, "5")
+            self.say(1 - who, "5")
+        if what == "reset":
+            self.next = [1, 1]
+            self._left.clear()
+            self.say(who, "A", reset=True)
+            self.say(1 - who, "A", reset=True)
+        elif what in ("logout", "logon"):
+            super().odd("logon")
+            self._ask_again()
+        else:
+            super().odd(what)
+
+    def _ask_again(self) -> None:
+        """RRQ-09: what the last connection left is asked for again, or is not."""
+        for who, (begin, end) in list(self._left.items()):
+            if self.rng.random() < 0.7:
+                del self._left[who]
+                end = self._ask(who, begin, end)
+                self._answer(who, begin, end)
+
+    def _ask(self, who: int, begin: int, end: int) -> int:
+        """The last number that is asked for."""
+        last = self.next[who] - 1
+        end = self.rng.choice([end, end, 0, 0, end + 1, end + 50, 999_999])
+        self.say(1 - who, "2", begin_seq_no=begin, end_seq_no=end)
+        return min(end, last) if end else last
+
+    def _ask_once_more(self, who: int, begin: int, end: int) -> None:
+        """It does not."""
+
+    def _answer(self, who: int, begin: int, end: int) -> None:
+        if self.rng.random() < 0.1:
+            self._left[who] = (begin, end)
+        else:
+            super()._answer(who, begin, end)
+
+
+def _mixed(rng: random.Random, talks: Sequence[_Talk]) -> list[Row]:
     """The rows of all sessions, each in its order."""
     grouped = rng.random() < 0.2
     left = [list(reversed(talk.rows)) for talk in talks]
