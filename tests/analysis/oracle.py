@@ -115,6 +115,7 @@ class Talk:
     ways: dict[str, Way] = field(default_factory=dict)
     connection: int = 0
     up: str = "down"  # "down", "logon" (one sent), "up", "logout" (one sent)
+    was_up: bool = False  # in this connection
     first: str = ""  # who sent the Logon or Logout that waits
     reset: bool = False  # it asked for a reset
     last: int = -1  # row
@@ -243,7 +244,7 @@ def _logon(talk: Talk, way: Way, it: dict[str, Any], row: int) -> None:
             way.next = it["msg_seq_num"] + 1
         else:
             _new(talk, way, it["msg_seq_num"], row)
-        talk.up, talk.reset = "up", False
+        talk.up, talk.reset, talk.was_up = "up", False, True
         return
     if asks and talk.up == "up":  # LGN-19: in session, so the connection goes on
         talk.up, talk.first, talk.reset = "logon", it["sender"], True
@@ -273,10 +274,12 @@ def _ended(talk: Talk, row: int) -> None:
     """DSC-04: numbers go on; RRQ-09: requests do not."""
     for way in talk.ways.values():
         way.requests = []
-        for number, (noticed, _) in list(way.missing.items()):
+        # What its sender logged, the receiver may never have known to be missing.
+        known = talk.was_up and way.view != "out" and way.gap is not None
+        for number, (noticed, _) in list(way.missing.items()) if known else ():
             if noticed < talk.connection and number not in way.asked:
                 way.over(number, "lost", row)  # a whole connection did without it
         way.close(row)
         way.give_up("abandoned", row)
         way.asked = set()
-    talk.up = "down"
+    talk.up, talk.was_up = "down", False
