@@ -133,8 +133,8 @@ def _panel(rows: _Gaps, side: int, panels: int, span: tuple[int, int] | None) ->
     if crowded:
         chosen = _worst(rows, runs, _rows.rows_each(panels, crowded=True))
         note = (
-            f"{len(chosen)} of {len(runs):,} ranges have a row, unrecovered ones and the "
-            f"largest first; the strip counts the numbers of all {len(own):,} gaps."
+            f"{len(chosen)} of {len(runs):,} ranges have a row, unrecovered and large ones "
+            f"first; the strip counts all {len(own):,} gaps."
         )
         strip = _strip(rows, own)
     return Panel(

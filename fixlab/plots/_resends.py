@@ -127,8 +127,8 @@ def _panel(rows: _Requests, side: int, panels: int, span: tuple[int, int] | None
     if crowded:
         chosen = _worst(rows, own, ranges, _rows.rows_each(panels, crowded=True))
         note = (
-            f"{len(chosen)} of {len(ranges):,} ranges have a row, those asked for most often "
-            f"and those not answered first; the strip counts all {many(len(own), 'request')}."
+            f"{len(chosen)} of {len(ranges):,} ranges have a row, often asked and unanswered "
+            f"ones first; the strip counts all {many(len(own), 'request')}."
         )
         strip = _strip(rows, own)
     session, by = rows.sides[side]

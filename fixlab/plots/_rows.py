@@ -48,7 +48,7 @@ _HEAD = 0.05
 SLICES = 120  # of the time, in which what is too much to be shown alone is counted
 MARKS_MAX = 300  # of one row
 _ROWS_MAX = 24  # of all panels together
-_CROWDED_ROWS_MAX = 10
+_CROWDED_ROWS_MAX = 8
 
 
 class Bar(NamedTuple):

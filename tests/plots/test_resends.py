@@ -184,7 +184,7 @@ def test_of_very_many_requests_a_strip_counts_all() -> None:
     figure = resends(table)
     _, strip = figure.axes
     shown = rows_of(figure)
-    assert len(shown) == 5
+    assert len(shown) == 4
     assert all(numbers.endswith(" ×3") for _, numbers, _ in shown)
     title = next(text for text in words(figure) if " asked " in text)
     assert title.startswith(
