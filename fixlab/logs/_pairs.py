@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ _LAGS_MAX = 2_000  # of a pair that are looked at: the first
 LAGGED_MAX = 256  # pairs of which that is done
 PAIRS_MAX = 1 << 16  # a peer may make up any number of CompIDs
 _WIDTH = 20  # bits of a code
+# All but what the lags tell is a number of messages.
+COUNTED = tuple(each.name for each in fields(Seen) if each.name not in ("lag", "spread"))
 _NO_LAGS = np.empty(0, np.int64)
 
 
@@ -26,9 +29,7 @@ class Counts(NamedTuple):
     """What part of a log shows of its pairs, in order of occurrence, as arrays."""
 
     keys: npt.NDArray[np.int64]  # of codes in the book of that part
-    rows: npt.NDArray[np.int64]
-    marked_in: npt.NDArray[np.int64]
-    marked_out: npt.NDArray[np.int64]
+    numbers: dict[str, npt.NDArray[np.int64]]  # what `Seen` counts
     lags: list[npt.NDArray[np.int64]]
 
 
@@ -81,9 +82,10 @@ class Pairs:
         """What was seen so far, for the pairs of a larger part to take in."""
         return Counts(
             np.array(self._key_of, np.int64),
-            np.array([seen.rows for seen in self._seen], np.int64),
-            np.array([seen.marked_in for seen in self._seen], np.int64),
-            np.array([seen.marked_out for seen in self._seen], np.int64),
+            {
+                name: np.array([getattr(seen, name) for seen in self._seen], np.int64)
+                for name in COUNTED
+            },
             [np.concatenate([_NO_LAGS, *parts])[:_LAGS_MAX] for parts in self._lags],
         )
 
@@ -103,14 +105,11 @@ class Pairs:
         begin = begins[counts.keys >> 2 * _WIDTH]
         sender, target = comp_ids[counts.keys >> _WIDTH & mask], comp_ids[counts.keys & mask]
         codes = self._found(begin << 2 * _WIDTH | sender << _WIDTH | target)
-        numbers = (counts.rows, counts.marked_in, counts.marked_out)
-        for i, (code, rows, into, out) in enumerate(
-            zip(codes.tolist(), *(each.tolist() for each in numbers), strict=True)
-        ):
-            seen = self._seen[code]
-            seen.rows += rows
-            seen.marked_in += into
-            seen.marked_out += out
+        for name, column in counts.numbers.items():
+            for code, count in zip(codes.tolist(), column.tolist(), strict=True):
+                seen = self._seen[code]
+                setattr(seen, name, getattr(seen, name) + count)
+        for i, code in enumerate(codes.tolist()):
             if code < len(self._lags) and len(lags := counts.lags[i]):
                 parts = self._lags[code]
                 if sum(map(len, parts)) < _LAGS_MAX:

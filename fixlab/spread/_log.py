@@ -155,7 +155,9 @@ class SpreadLog:
         sessions = [decided[pair].session for pair in pairs]
         rows: dict[str, int] = {}
         for head, codes in zip(heads, local, strict=True):
-            for code, count in zip(codes.tolist(), head.pairs.rows.tolist(), strict=True):
+            for code, count in zip(
+                codes.tolist(), head.pairs.numbers["rows"].tolist(), strict=True
+            ):
                 rows[sessions[code]] = rows.get(sessions[code], 0) + count
         threads = sum(self._cluster.nthreads().values())
         group_of = _balanced({k: n for k, n in rows.items() if k}, _GROUPS * max(threads, 1))

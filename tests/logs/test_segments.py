@@ -17,7 +17,9 @@ from pandas.testing import assert_frame_equal
 from fixlab.analysis.findings import analyze
 from fixlab.logs import _blocks, _records, _scan, _segments
 from fixlab.logs._apart import joined
-from fixlab.logs._blocks import Standing
+from fixlab.logs._blocks import Account, Standing, blocks
+from fixlab.logs._columns import Book
+from fixlab.logs._pairs import Pairs
 from fixlab.logs._segments import Part, Segment, merged, parts_of, read, settled
 from fixlab.logs._sources import Source
 from fixlab.logs._style import SNIFF_BYTES, sniff
@@ -190,3 +192,18 @@ def test_a_file_that_was_cut_meanwhile_ends_where_it_ends() -> None:
         for part in parts_at(data, range(0, len(data), 1_000))
     ]
     assert_same(read_apart(parts, random.Random(1)), whole_of(parts))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_all_that_is_seen_of_pairs_adds_up(seed: int) -> None:
+    rng = random.Random(seed)
+    data = Maker(7_000 + seed).log(100)
+    book, other = Book(), Book()
+    whole, added = Pairs(book), Pairs(other)
+    for block in blocks(source_of(data), book, (), Account("made.log")):
+        whole.add(block)
+    parts = parts_at(data, [rng.randrange(len(data) + 1) for _ in range(5)])
+    for segment in settled([read(part, ()) for part in parts], partial(read, tags=())):
+        codes = other.adopt(segment.packed.texts)
+        added.take(segment.packed.pairs, codes["begins"], codes["comp_ids"])
+    assert added.seen() == whole.seen()
