@@ -71,8 +71,9 @@ class Items:
 def columns_of(frame: pd.DataFrame) -> Columns:
     """The columns of a `messages` frame."""
     sessions, senders = frame["session"].array, frame["sender"].array
-    names = [(str(a), str(b)) for a in sessions.categories for b in senders.categories]
-    stream, used = _stream(sessions.codes, senders.codes, len(senders.categories), len(names))
+    names = [str(name) for name in sessions.categories]
+    sides = [str(name) for name in senders.categories]
+    stream, used = _stream(sessions.codes, senders.codes, len(sides), len(names) * len(sides))
     types = frame["msg_type"].array
     msg_types = [str(name) for name in types.categories]
     ids = frame["test_req_id"].array
@@ -81,7 +82,7 @@ def columns_of(frame: pd.DataFrame) -> Columns:
     valid = frame["valid"].to_numpy(np.bool_)
     return Columns(
         stream=stream,
-        streams=[names[i] for i in used],
+        streams=[(names[i // len(sides)], sides[i % len(sides)]) for i in used],
         number=_numbers(frame["msg_seq_num"]),
         time=frame["time"].to_numpy("datetime64[ns]").view(np.int64),
         msg_type=np.asarray(types.codes),
