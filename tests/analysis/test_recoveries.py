@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,7 +18,7 @@ from fixlab.analysis import _reconstruct, _streams, gaps, intervals, ledger, res
 from fixlab.analysis._reconstruct import reconstruct
 from fixlab.analysis._recoveries import Plan, plan_of
 from fixlab.analysis._recovery_events import Usual
-from tests.analysis.framed import log_of
+from tests.analysis.framed import T0, frame_of, log_of
 from tests.analysis.troubled import troubled
 
 # A failing log is short enough to read; shrinking it takes minutes.
@@ -153,3 +154,24 @@ def test_numbers_beyond_all_reason_are_left_to_the_machine() -> None:
     frame = log_of(UP + text)
     assert usual(frame) == 0
     assert_the_same(frame)
+
+
+def test_many_sessions_cost_no_more_than_their_rows() -> None:
+    """Sessions times senders would be 16 million pairs here."""
+    rows = [
+        {
+            "session": f"FIX.4.4:US->THEM{i}",
+            "sender": f"THEM{i}",
+            "msg_type": "D",
+            "msg_seq_num": number,
+            "time": T0,
+        }
+        for i in range(4_000)
+        for number in (1, 3)
+    ]
+    tracemalloc.start()
+    found = gaps(frame_of(rows))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found) == 4_000
+    assert peak < 100_000_000
