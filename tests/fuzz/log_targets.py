@@ -375,6 +375,7 @@ class ReconcileTarget(LoggedTarget):
                 is_quiet(repr(found.differences(int(row))))
             except ConfigError:
                 raise AssertionError("a changed message is in both logs") from None
-        fates = set(found.table["fate"].astype("str"))
+        counts = found.table["fate"].value_counts()
+        fates = {f"{fate} {min(int(count), 3)}" for fate, count in counts.items()}
         known = "known" if found.clock.known else "unknown"
         return Played(frozenset(fates | {f"clock {known}", plain(str(found.notes))}))
