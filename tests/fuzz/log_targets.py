@@ -346,7 +346,7 @@ class ReplayTarget(LoggedTarget):
         is_quiet(repr(found))
         is_harmless(found._repr_html_())
         rows = [step.row for step in found.steps()]
-        assert rows == sorted(set(rows)), "a row is played twice"
+        assert len(rows) == len(set(rows)), "a row is played twice"
         assert found.table["row"].isin(rows).all()
         for step in list(found.steps())[:5]:
             is_quiet(repr(step))
