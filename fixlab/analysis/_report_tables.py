@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fixlab.analysis._case import Extent
@@ -108,11 +109,12 @@ def ledger_table(ledger: pd.DataFrame, times: Times) -> Iterator[str]:
     yield "<h2>What became of each missing number</h2>"
     yield f"<p>{sums(ledger)}</p>"
     runs = _runs(ledger)
-    runs.sort(key=lambda run: (str(run["how"]) not in _GONE, run["order"]))  # stable
+    gone = runs["how"].astype("str").isin(_GONE).to_numpy(bool)
+    shown = runs.iloc[np.argsort(~gone, kind="stable")[:_RUNS_MAX]]
     yield _wide(
         "ledger",
         ("Numbers", "Of", "Missed by", "Noticed", "Asked for", "Outcome", "When", "After"),
-        "".join(_run_row(run, times) for run in runs[:_RUNS_MAX]),
+        "".join(_run_row(run, times) for run in shown.to_dict("records")),
     )
     if len(runs) > _RUNS_MAX:
         yield f'<p class="key">{len(runs) - _RUNS_MAX:,} more rows are not shown.</p>'
@@ -129,25 +131,19 @@ def sums(ledger: pd.DataFrame) -> str:
     return f"{total:,} {was} missing: {told}."
 
 
-def _runs(ledger: pd.DataFrame) -> list[dict[Any, Any]]:
+def _runs(ledger: pd.DataFrame) -> pd.DataFrame:
     """Rows whose numbers follow each other and whose fate is the same, as one."""
-    runs: list[dict[Any, Any]] = []
-    same = ("session", "sender", "epoch", "noticed_row", "requested_row", "how")
-    for order, row in enumerate(ledger.to_dict("records")):
-        last = runs[-1] if runs else None
-        joined = last is not None and row["begin_seq_no"] == last["end_seq_no"] + 1
-        if last is not None and joined and all(_equal(row[key], last[key]) for key in same):
-            last["end_seq_no"] = row["end_seq_no"]
-            last.update({key: row[key] for key in ("ended", "duration_ms")})
-        else:
-            runs.append({**row, "order": order})
+    begin, end = ledger["begin_seq_no"].to_numpy(), ledger["end_seq_no"].to_numpy()
+    joined = begin[1:] == end[:-1] + 1
+    for name in ("session", "sender", "epoch", "noticed_row", "requested_row", "how"):
+        code, _ = pd.factorize(ledger[name], use_na_sentinel=False)
+        joined &= code[1:] == code[:-1]
+    first = np.flatnonzero(np.r_[True, ~joined])
+    last = np.r_[first[1:], len(ledger)] - 1
+    runs = ledger.iloc[first].reset_index(drop=True)
+    for name in ("end_seq_no", "ended", "duration_ms"):
+        runs[name] = ledger[name].array[last]
     return runs
-
-
-def _equal(one: Any, other: Any) -> bool:
-    return bool(pd.isna(one) and pd.isna(other)) or bool(
-        not pd.isna(one) and not pd.isna(other) and one == other
-    )
 
 
 def _run_row(run: dict[Any, Any], times: Times) -> str:

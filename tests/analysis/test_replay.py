@@ -242,3 +242,10 @@ def test_mistakes_of_the_caller_are_named(tmp_path: Path) -> None:
     other = SessionConfig(sender_comp_id="A", target_comp_id="B")
     with pytest.raises(ConfigError, match="expected one of SELL to BUY"):
         replay(log, config=other)
+
+
+def test_numbers_far_ahead_cost_no_more_than_near_ones(tmp_path: Path) -> None:
+    # A store that goes number by number would take minutes.
+    text = "1 < 8 4611686018427387000\n2 > 2 2 7=1 16=0\n2.1 < 4 1 dup 123=Y 36=9\n9 > D 3\n"
+    text += "10 > D 4611686018427387000\n11 > D 4\n40 < 8 10\n"
+    assert len(played(tmp_path, text)) > 0

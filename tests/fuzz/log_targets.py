@@ -346,7 +346,7 @@ class ReplayTarget(LoggedTarget):
         is_quiet(repr(found))
         is_harmless(found._repr_html_())
         rows = [step.row for step in found.steps()]
-        assert rows == sorted(set(rows)), "a row is played twice"
+        assert len(rows) == len(set(rows)), "a row is played twice"
         assert found.table["row"].isin(rows).all()
         for step in list(found.steps())[:5]:
             is_quiet(repr(step))
@@ -375,6 +375,7 @@ class ReconcileTarget(LoggedTarget):
                 is_quiet(repr(found.differences(int(row))))
             except ConfigError:
                 raise AssertionError("a changed message is in both logs") from None
-        fates = set(found.table["fate"].astype("str"))
+        counts = found.table["fate"].value_counts()
+        fates = {f"{fate} {min(int(count), 3)}" for fate, count in counts.items()}
         known = "known" if found.clock.known else "unknown"
         return Played(frozenset(fates | {f"clock {known}", plain(str(found.notes))}))

@@ -15,7 +15,18 @@ from fixlab.errors import StateError
 from tests.fuzz.fuzzing import Case, Part, Played, fuzz, reduced, trial
 from tests.fuzz.targets import TARGETS
 
-INPUTS = {"framer": 1_500, "session": 1_200, "stores": 150, "explain": 250}
+INPUTS = {
+    "framer": 1_500,
+    "session": 1_200,
+    "stores": 150,
+    "explain": 250,
+    # A frame takes milliseconds to make.
+    "read_log": 300,
+    "analyze": 100,
+    "replay": 100,
+    "reconcile": 150,
+    "page": 40,
+}
 
 
 @pytest.mark.parametrize("name", TARGETS)
