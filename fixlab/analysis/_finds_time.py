@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from fixlab.analysis._case import (
     HEARTBEAT_SECONDS,
@@ -61,9 +62,12 @@ def _late(case: Case, end: Event, sender: str, begin: int, seconds: int) -> Iter
     rows = _rows(case, end.session, sender, begin, end.row)
     if len(rows) < 2:
         return
-    quiet = np.diff(case.time[rows])
-    # Where the log leaves messages out, their numbers tell that there were some.
-    whole = (np.diff(case.number[rows]) <= 1) | case.poss_dup[rows][1:]
+    quiet = np.diff(np.maximum(case.time[rows], _up_since(case, end)))
+    # A Logon ends no silence: it begins anew. When it is answered one side does not show.
+    logon = case.is_type(rows, "A")
+    whole = _whole(case, rows) & ~logon[1:]
+    if case.one_sided[end.session]:
+        whole &= ~logon[:-1]
     limit = max(_LATE * seconds, seconds + _TICK_SECONDS)
     late = np.flatnonzero((quiet > limit * SECOND) & whole)
     # No connection lives through an hour of silence: the log has lost the end of it.
@@ -83,6 +87,33 @@ def _late(case: Case, end: Event, sender: str, begin: int, seconds: int) -> Iter
             side="" if timely else sender, by=sender, rows=(before,),
             topics=connection_topic(end),
         )  # fmt: skip
+
+
+def _up_since(case: Case, end: Event) -> int:
+    """When the Logon was answered; before that no Heartbeat is due."""
+    answers = (
+        int(case.time[e.row])
+        for one in case.sides_of[end.session]
+        for e in case.before(Kind.LOGON, end, sender=one.sender)
+        if e.connection == end.connection and e.cause == "answer"
+    )
+    return min(answers, default=MISSING)
+
+
+def _whole(case: Case, rows: Ints) -> npt.NDArray[np.bool_]:
+    """Between which rows nothing is left out, as the new numbers around them tell."""
+    number = case.number[rows]
+    new = np.flatnonzero(~case.poss_dup[rows])
+    if not len(new):
+        return np.ones(len(rows) - 1, np.bool_)
+    places = np.arange(len(rows))
+    at = np.searchsorted(new, places)
+    following = number[new[np.minimum(at, len(new) - 1)]]
+    before = number[new[np.maximum(np.searchsorted(new, places, side="right") - 1, 0)]]
+    known = (at[1:] < len(new)) & (places[:-1] >= new[0])
+    ahead = np.where(known, following[1:], number[1:])
+    whole: npt.NDArray[np.bool_] = ahead - before[:-1] <= 1
+    return whole
 
 
 def _missing(
