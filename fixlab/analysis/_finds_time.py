@@ -62,11 +62,12 @@ def _late(case: Case, end: Event, sender: str, begin: int, seconds: int) -> Iter
     rows = _rows(case, end.session, sender, begin, end.row)
     if len(rows) < 2:
         return
-    quiet = np.diff(np.maximum(case.time[rows], _up_since(case, end)))
-    # A Logon ends no silence: it begins anew. When it is answered one side does not show.
+    up = _up_since(case, end)
+    quiet = np.diff(np.maximum(case.time[rows], up))
+    # A Logon ends no silence: it begins anew. Until it is answered no Heartbeat is due.
     logon = case.is_type(rows, "A")
     whole = _whole(case, rows) & ~logon[1:]
-    if case.one_sided[end.session]:
+    if up == MISSING:
         whole &= ~logon[:-1]
     limit = max(_LATE * seconds, seconds + _TICK_SECONDS)
     late = np.flatnonzero((quiet > limit * SECOND) & whole)
