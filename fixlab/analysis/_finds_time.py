@@ -149,7 +149,7 @@ def _unanswered(case: Case, event: Event) -> Iterator[Found]:
     asked = case.between(event.session, event.sender, event.row, event.other)
     if case.is_type(heard, "A").any() or case.is_type(asked, "A").any():
         return  # a new connection, perhaps: the question died with the one before
-    if _may_be_lost(case, event):
+    if _may_be_lost(case, event) or _early(case, event):
         return
     shown = arrival(case, event, event.sender, event.receiver, event.other)
     went_on = would_ask(case, event, event.sender, event.receiver, event.other)
@@ -173,6 +173,11 @@ def _unanswered(case: Case, event: Event) -> Iterator[Found]:
         rows=(event.other,) if proof is None else (proof, event.other),
         topics=connection_topic(event),
     )  # fmt: skip
+
+
+def _early(case: Case, event: Event) -> bool:
+    """Whether it came while numbers before it were missing: then it waits for them (SEQ-07)."""
+    return any(early.row == event.row for early in case.before(Kind.EARLY, event))
 
 
 def _may_be_lost(case: Case, event: Event) -> bool:
