@@ -133,10 +133,11 @@ class Session:
         if one.reset_row is None or one.next is None or begin >= one.next:
             return False
         # Without any Logon in answer it was lost, and what stood before `begin` with it.
-        if begin > 2 and self.state is not State.LOGON:
+        opened = one.reset_row == self.opened
+        if begin > 2 and not opened:
             return False
         one.begin_anew(begin, self.epoch, row, "followed")
-        if begin > 1 and self.state is State.LOGON:
+        if begin > 1 and opened:
             one.open(1, begin - 1, row, asked=False, by=one.sender)
         return True
 
