@@ -58,6 +58,8 @@ class Session:
     sides: list[Numbers]
     emit: Callable[[Event], None]
     time_of: Callable[[int], int | None]
+    # Whether the Logon in a row, the first one of the log, is one that answers.
+    is_answer: Callable[[str, int], bool]
     state: State = State.UNKNOWN
     connection: int = 0
     epoch: int = 0
@@ -131,10 +133,11 @@ class Session:
         if one.reset_row is None or one.next is None or begin >= one.next:
             return False
         # Without any Logon in answer it was lost, and what stood before `begin` with it.
-        if begin > 2 and self.state is not State.LOGON:
+        opened = one.reset_row == self.opened
+        if begin > 2 and not opened:
             return False
         one.begin_anew(begin, self.epoch, row, "followed")
-        if begin > 1 and self.state is State.LOGON:
+        if begin > 1 and opened:
             one.open(1, begin - 1, row, asked=False, by=one.sender)
         return True
 
@@ -207,6 +210,10 @@ class Session:
 
     def _logon(self, one: Numbers, it: Special, number: int) -> None:
         self.seen_logon = True
+        begins = self.connection == 0 and self.state is State.UNKNOWN and not self.one_sided
+        if begins and self.is_answer(self.name, it.row):
+            self._begin_with_answer(one, it, number)
+            return
         cause = self._logon_cause(one, it)
         before = one.expected
         if cause in ("first", "again", "repeat"):
@@ -236,6 +243,20 @@ class Session:
                 expected=expected, cause="next_expected",
             )  # fmt: skip
             other.claim(it.next_expected, it.row)
+
+    def _begin_with_answer(self, one: Numbers, it: Special, number: int) -> None:
+        """The log begins behind the Logon that asked."""
+        self._new_connection(one, it, "first")
+        self.state, self.opener, self.was_up = State.UP, None, True
+        self.caller = self.other(one)
+        if it.heart_bt_int is not None and it.heart_bt_int >= 0:
+            self.heartbeat_seconds = it.heart_bt_int or _HEARTBEAT_SECONDS
+        if it.reset:
+            self.epoch += 1
+            one.begin_anew(number, self.epoch, it.row, "answer")
+        else:
+            one.new(number, number, it.row, it.row)
+        one.say(Kind.LOGON, it.row, begin=number, expected=None, cause="answer")
 
     def _logon_cause(self, one: Numbers, it: Special) -> str:
         if self.state is State.LOGON:

@@ -31,6 +31,8 @@ def second_logons(case: Case) -> dict[int, Event]:
     for event in logons:
         if event.cause != "again" or case.one_sided[event.session]:
             continue
+        if bool(case.frame["reset"].iloc[event.row]):
+            continue
         answered = any(
             e.connection == event.connection and e.cause == "answer"
             for e in case.after(Kind.LOGON, event, sender=event.receiver)

@@ -32,6 +32,8 @@ def fills(case: Case) -> Iterator[Found]:
             side=event.sender, by=event.sender, begin=event.begin, end=event.end,
             topics=gap_topic(event) + (() if ask is None else gap_topic(ask)),
             rows=() if ask is None else (ask.row,),
+            # Without the request nobody knows which of its two numbers is wrong.
+            confidence="medium" if ask is None else "high",
         )  # fmt: skip
     for event in case.of(Kind.FILLED):
         if event.begin is None or event.end is None:

@@ -41,10 +41,14 @@ def _same_gaps(case: Case) -> list[list[Event]]:
 
 
 def _goes_on(case: Case, chain: list[Event], event: Event) -> bool:
-    """Whether a gap is the one before it, still open."""
+    """Whether a gap is the one before it, still open, or asked for once more."""
     before = chain[-1]
     if before.gap == event.gap:
         return True
+    first, last = min(e.begin or 0 for e in chain), max(e.end or 0 for e in chain)
+    inside = first <= (event.begin or 0) and (event.end or 0) <= last
+    if event.cause == "asked" and inside and before.connection == event.connection:
+        return before.epoch == event.epoch
     end = case.gap_ends.get((before.session, before.sender, before.gap or 0))
     left = end is not None and end.kind == Kind.ABANDONED and end.cause == "disconnect"
     return left and before.epoch == event.epoch and _meets(chain, event)
@@ -70,8 +74,9 @@ def _gap(case: Case, same: list[Event]) -> Found:
         how = f"it {word} " + (f"after {after:.3g} s" if after else "at once")
     often = "once" if len(asks) == 1 else f"{len(asks)} times"
     told = f"asked for {often}" if asks else "nobody asked for it"
-    if len(ordinals) > 1:
-        told += f", in {len(ordinals)} connections"
+    connections = len({each.connection for each in same})
+    if connections > 1:
+        told += f", in {connections} connections"
     numbers = _numbers(same)
     what = "was" if event.begin == event.end and len(same) == 1 else "were"
     summary = f"{event.sender}'s {numbers} {what} missing at {event.receiver}; {told}, {how}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -143,7 +144,9 @@ def _pause(case: Case, row: int) -> float:
 
 
 def _low_logon(case: Case, event: Event, claim: Event | None) -> Found:
-    rolled = event.begin == 1 and _pause(case, event.row) >= _ROLL_SECONDS
+    pause = _pause(case, event.row)
+    rolled = event.begin == 1 and pause >= _ROLL_SECONDS
+    untimed = event.begin == 1 and math.isnan(pause)  # it may be either
     due = event.expected if claim is None else claim.begin
     short = "" if due is None or event.begin is None else f", {due - event.begin} too low"
     agrees = ""
@@ -156,7 +159,7 @@ def _low_logon(case: Case, event: Event, claim: Event | None) -> Found:
         f"expects {due}{short}: {event.sender} {start}.{agrees}",
         side=event.sender, by=event.sender, begin=event.begin, end=due,
         rows=() if claim is None else (claim.row,), topics=connection_topic(event),
-        confidence="medium" if rolled or agrees else "high",
+        confidence="medium" if rolled or agrees or untimed else "high",
     )  # fmt: skip
 
 

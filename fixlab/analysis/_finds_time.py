@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from fixlab.analysis._case import (
     HEARTBEAT_SECONDS,
@@ -61,9 +62,13 @@ def _late(case: Case, end: Event, sender: str, begin: int, seconds: int) -> Iter
     rows = _rows(case, end.session, sender, begin, end.row)
     if len(rows) < 2:
         return
-    quiet = np.diff(case.time[rows])
-    # Where the log leaves messages out, their numbers tell that there were some.
-    whole = (np.diff(case.number[rows]) <= 1) | case.poss_dup[rows][1:]
+    up = _up_since(case, end)
+    quiet = np.diff(np.maximum(case.time[rows], up))
+    # A Logon ends no silence: it begins anew. Until it is answered no Heartbeat is due.
+    logon = case.is_type(rows, "A")
+    whole = _whole(case, rows) & ~logon[1:]
+    if up == MISSING:
+        whole &= ~logon[:-1]
     limit = max(_LATE * seconds, seconds + _TICK_SECONDS)
     late = np.flatnonzero((quiet > limit * SECOND) & whole)
     # No connection lives through an hour of silence: the log has lost the end of it.
@@ -83,6 +88,33 @@ def _late(case: Case, end: Event, sender: str, begin: int, seconds: int) -> Iter
             side="" if timely else sender, by=sender, rows=(before,),
             topics=connection_topic(end),
         )  # fmt: skip
+
+
+def _up_since(case: Case, end: Event) -> int:
+    """When the Logon was answered; before that no Heartbeat is due."""
+    answers = (
+        int(case.time[e.row])
+        for one in case.sides_of[end.session]
+        for e in case.before(Kind.LOGON, end, sender=one.sender)
+        if e.connection == end.connection and e.cause == "answer"
+    )
+    return min(answers, default=MISSING)
+
+
+def _whole(case: Case, rows: Ints) -> npt.NDArray[np.bool_]:
+    """Between which rows nothing is left out, as the new numbers around them tell."""
+    number = case.number[rows]
+    new = np.flatnonzero(~case.poss_dup[rows])
+    if not len(new):
+        return np.ones(len(rows) - 1, np.bool_)
+    places = np.arange(len(rows))
+    at = np.searchsorted(new, places)
+    following = number[new[np.minimum(at, len(new) - 1)]]
+    before = number[new[np.maximum(np.searchsorted(new, places, side="right") - 1, 0)]]
+    known = (at[1:] < len(new)) & (places[:-1] >= new[0])
+    ahead = np.where(known, following[1:], number[1:])
+    whole: npt.NDArray[np.bool_] = ahead - before[:-1] <= 1
+    return whole
 
 
 def _missing(
@@ -117,7 +149,7 @@ def _unanswered(case: Case, event: Event) -> Iterator[Found]:
     asked = case.between(event.session, event.sender, event.row, event.other)
     if case.is_type(heard, "A").any() or case.is_type(asked, "A").any():
         return  # a new connection, perhaps: the question died with the one before
-    if _may_be_lost(case, event):
+    if _may_be_lost(case, event) or _early(case, event):
         return
     shown = arrival(case, event, event.sender, event.receiver, event.other)
     went_on = would_ask(case, event, event.sender, event.receiver, event.other)
@@ -141,6 +173,11 @@ def _unanswered(case: Case, event: Event) -> Iterator[Found]:
         rows=(event.other,) if proof is None else (proof, event.other),
         topics=connection_topic(event),
     )  # fmt: skip
+
+
+def _early(case: Case, event: Event) -> bool:
+    """Whether it came while numbers before it were missing: then it waits for them (SEQ-07)."""
+    return any(early.row == event.row for early in case.before(Kind.EARLY, event))
 
 
 def _may_be_lost(case: Case, event: Event) -> bool:

@@ -34,6 +34,8 @@ _INTEGERS = ("begin_seq_no", "end_seq_no", "new_seq_no", "next_expected", "heart
 # Directions that do not tell what left from what arrived: a capture stands in between, and
 # times only make it likely who kept a log.
 _UNSURE = ("captured", "timing")
+# Rows and ns within which a Logon is answered, if it is (LGN-28).
+_ANSWER_ROWS, _ANSWER_NS = 256, 10_000_000_000
 _WINDOW = 1 << 12  # rows looked at together for one number
 
 
@@ -101,7 +103,7 @@ class _Machine:
             )
             session = by_name.get(name)
             if session is None:
-                session = Session(name, [], self._events.append, self._time_of)
+                session = Session(name, [], self._events.append, self._time_of, self._is_answer)
                 by_name[name] = session
             session.sides.append(one)
             self._numbers[stream], self._sessions[stream] = one, session
@@ -310,6 +312,37 @@ class _Machine:
                 return at + int(match.argmax())
             at += _WINDOW
         raise AssertionError(f"no row {row} to {last_row} has number {number}")
+
+    def _is_answer(self, name: str, row: int) -> bool:
+        """Whether a Logon, the first one of a session, is one that answers.
+
+        The other side just goes on, and sends no Logon within the time in which an answer is
+        due (LGN-28).
+        """
+        columns = self._columns
+        mine = int(columns.stream[row])
+        others = [code for code, _ in self._sides_of[name] if code != mine]
+        rows = np.arange(row + 1, min(row + 1 + _ANSWER_ROWS, len(columns)))
+        stream = columns.stream[rows]
+        rows = rows[(stream == mine) | np.isin(stream, others)]
+        spoke: set[bool] = set()  # which sides did, True is its own
+        gave_up = False
+        for at in rows.tolist():
+            own = int(columns.stream[at]) == mine
+            code = int(columns.msg_type[at])
+            msg_type = columns.msg_types[code] if code >= 0 else ""
+            times = (int(columns.time[row]), int(columns.time[at]))
+            late = MISSING not in times and times[1] - times[0] > _ANSWER_NS
+            if late:
+                return bool(spoke) or msg_type != "A"
+            if msg_type == "A" and not columns.poss_dup[at]:
+                return len(spoke) == 2 and not gave_up  # else it is answered, or tried again
+            if not own and msg_type == "5" and not spoke:
+                return False  # which refuses it
+            if msg_type == "5" and own and len(spoke) < 2:
+                gave_up = True
+            spoke.add(own)
+        return bool(spoke)
 
     def _time_of(self, row: int) -> int | None:
         time = int(self._columns.time[row])

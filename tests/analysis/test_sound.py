@@ -9,7 +9,7 @@ import pytest
 from tests.analysis import sound
 
 # Seeds that once had a wrong fault, and some more of each kind of log.
-SEEDS = (0, 1, 2, 3, 15, 53, 56, 59, 65, 141, 160, 196, 204, 228, 239, 293, 377, 381, 397)
+SEEDS = (0, 1, 2, 3, 15, 53, 56, 59, 65, 141, 160, 196, 204, 228, 239, 293, 377, 381, 397, 1105)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
