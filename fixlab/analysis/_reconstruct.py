@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,7 @@ _INTEGERS = ("begin_seq_no", "end_seq_no", "new_seq_no", "next_expected", "heart
 # Directions that do not tell what left from what arrived: a capture stands in between, and
 # times only make it likely who kept a log.
 _UNSURE = ("captured", "timing")
-# Rows and ns within which a Logon is answered, if it is (LGN-28).
-_ANSWER_ROWS, _ANSWER_NS = 256, 10_000_000_000
+_ANSWER_NS = 10_000_000_000  # within which a Logon is answered, if it is (LGN-28)
 _WINDOW = 1 << 12  # rows looked at together for one number
 
 
@@ -78,14 +78,14 @@ class _Machine:
     def __init__(
         self, columns: Columns, items: Items, expected_start: Mapping[str, int]
     ) -> None:
-        self._columns = columns
+        self._columns, self._items = columns, items
         self._events: list[Event] = []
         self._gaps: dict[tuple[str, str], int] = {}
         self._rows = _rows_of(items)
         self._numbers: dict[int, Numbers] = {}
         self._sessions: dict[int, Session] = {}
         self._codes: dict[tuple[str, str], int] = {}
-        by_name: dict[str, Session] = {}
+        by_name = self._sessions_by_name = dict[str, Session]()
         views = [""] * len(columns.streams)
         for stream, view in _views(columns, items):
             name, sender = columns.streams[stream]
@@ -313,6 +313,22 @@ class _Machine:
             at += _WINDOW
         raise AssertionError(f"no row {row} to {last_row} has number {number}")
 
+    def _begun_behind(self, name: str, row: int) -> list[int]:
+        """The first rows of a session's items behind `row`."""
+        order, bounds = self._by_stream
+        sides = [self._codes[name, one.sender] for one in self._sessions_by_name[name].sides]
+        parts = [self._items.row[order[bounds[code] : bounds[code + 1]]] for code in sides]
+        rows = np.concatenate(parts)
+        found: list[int] = np.sort(rows[rows > row]).tolist()
+        return found
+
+    @cached_property
+    def _by_stream(self) -> tuple[Any, Any]:
+        """The items ordered by stream, then row; and where each stream begins."""
+        stream = self._items.stream
+        count = np.bincount(stream, minlength=len(self._columns.streams))
+        return np.argsort(stream, kind="stable"), np.concatenate([[0], np.cumsum(count)])
+
     def _is_answer(self, name: str, row: int) -> bool:
         """Whether a Logon, the first one of a session, is one that answers.
 
@@ -321,13 +337,9 @@ class _Machine:
         """
         columns = self._columns
         mine = int(columns.stream[row])
-        others = [code for code, _ in self._sides_of[name] if code != mine]
-        rows = np.arange(row + 1, min(row + 1 + _ANSWER_ROWS, len(columns)))
-        stream = columns.stream[rows]
-        rows = rows[(stream == mine) | np.isin(stream, others)]
         spoke: set[bool] = set()  # which sides did, True is its own
         gave_up = False
-        for at in rows.tolist():
+        for at in self._begun_behind(name, row):
             own = int(columns.stream[at]) == mine
             code = int(columns.msg_type[at])
             msg_type = columns.msg_types[code] if code >= 0 else ""
