@@ -53,8 +53,8 @@ class Walk:
         return end
 
     def seen(self) -> Bools:
-        """Whether the field at each place begins in the window."""
-        seen: Bools = self.at - self.base <= self._behind + 64 * len(self._ahead)
+        """Whether the tag at each place stands in the window: 8 bytes show which it is."""
+        seen: Bools = self.at - self.base <= self._behind + 64 * len(self._ahead) - 8
         return seen
 
     def keep(self, rows: Ints) -> None:

@@ -93,6 +93,13 @@ def test_texts_with_bars_in_lines_with_any_prefix(mark: bytes, text: bytes) -> N
     assert differences(b"".join(lines)) == []
 
 
+@pytest.mark.parametrize("size", range(20, 140))
+def test_headers_of_any_length(size: int) -> None:
+    head = b"35=D\x0134=%d\x0149=A\x0152=20260105-09:00:00\x0156=B\x0150=%b\x0197=Y\x0111=x\x01"
+    wires = [encode(b"FIX.4.4", head % (i, b"x" * size)) for i in range(10, 40)]
+    assert differences(b"".join(wire + b"\n" for wire in wires)) == []
+
+
 @pytest.mark.usefixtures("small_limits")
 @pytest.mark.parametrize("mark", [b"\x01", b"|", b"^A"])
 @pytest.mark.parametrize("more", [b"", b" a=b"])
