@@ -30,34 +30,33 @@ def gaps(case: Case) -> Iterator[Found]:
 def _same_gaps(case: Case) -> list[list[Event]]:
     """Holes of one gap, and what of it shows again in later connections, taken together."""
     chains: list[list[Event]] = []
-    last: dict[tuple[str, str], list[Event]] = {}
+    last: dict[tuple[str, str], tuple[list[Event], int, int]] = {}
     for event in case.of(Kind.GAP):
-        chain = last.get((event.session, event.sender))
-        if chain is None or not _goes_on(case, chain, event):
-            chain = last[event.session, event.sender] = []
+        key, begin, end = (event.session, event.sender), event.begin or 0, event.end or 0
+        chain, first, until = last.get(key, ([], begin, end))
+        if not chain or not _goes_on(case, chain[-1], event, first, until):
+            chain, first, until = [], begin, end
             chains.append(chain)
         chain.append(event)
+        last[key] = (chain, min(first, begin), max(until, end))
     return chains
 
 
-def _goes_on(case: Case, chain: list[Event], event: Event) -> bool:
-    """Whether a gap is the one before it, still open, or asked for once more."""
-    before = chain[-1]
+def _goes_on(case: Case, before: Event, event: Event, first: int, until: int) -> bool:
+    """Whether a gap is the one before it, still open, or asked for once more.
+
+    That one reaches from `first` to `until`.
+    """
     if before.gap == event.gap:
         return True
-    first, last = min(e.begin or 0 for e in chain), max(e.end or 0 for e in chain)
-    inside = first <= (event.begin or 0) and (event.end or 0) <= last
-    if event.cause == "asked" and inside and before.connection == event.connection:
-        return before.epoch == event.epoch
-    end = case.gap_ends.get((before.session, before.sender, before.gap or 0))
-    left = end is not None and end.kind == Kind.ABANDONED and end.cause == "disconnect"
-    return left and before.epoch == event.epoch and _meets(chain, event)
-
-
-def _meets(chain: list[Event], event: Event) -> bool:
-    return any(
-        (e.begin or 0) <= (event.end or 0) and (event.begin or 0) <= (e.end or 0) for e in chain
-    )
+    if before.epoch != event.epoch:
+        return False
+    begin, end = event.begin or 0, event.end or 0
+    if event.cause == "asked" and before.connection == event.connection:
+        return first <= begin and end <= until
+    gone = case.gap_ends.get((before.session, before.sender, before.gap or 0))
+    left = gone is not None and gone.kind == Kind.ABANDONED and gone.cause == "disconnect"
+    return left and begin <= until and end >= first
 
 
 def _gap(case: Case, same: list[Event]) -> Found:

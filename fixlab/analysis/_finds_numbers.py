@@ -193,8 +193,9 @@ def _sent_once(case: Case, event: Event) -> bool:
     rows = case.between(event.session, event.sender, case.start_of(event) - 1, event.row)
     rows = rows[case.valid[rows] & ~case.poss_dup[rows]]
     numbers = case.number[rows]
-    wanted = range(event.end or 0, event.begin or 0)
-    return len(wanted) <= len(rows) and all(int((numbers == n).sum()) == 1 for n in wanted)
+    low, high = event.end or 0, event.begin or 0
+    inside = numbers[(numbers >= low) & (numbers < high)]
+    return len(inside) == high - low == len(np.unique(inside))
 
 
 def _request_before(case: Case, event: Event) -> Event | None:

@@ -13,6 +13,7 @@ from fixlab.frames import MISSING, nanoseconds
 _TOGETHER_NS = 5_000_000  # requests sent so close together do not know of each other's answer
 _AGAIN_SECONDS = 5.0  # asking again later than that is a second try, not redundant (RRQ-06)
 _PATIENCE_SECONDS = 10.0
+_HELD_MAX = 4_096  # rows in which held messages are looked for
 _HUGE_MESSAGES, _HUGE_SECONDS = 5_000, 60.0
 _LOOP_REQUESTS = 3
 _STORM_REQUESTS = 3
@@ -156,7 +157,7 @@ def _too_low(case: Case, fill: Event, begin: int) -> bool:
     if fill.expected is not None and first < fill.expected:
         return True
     since = case.start_of(fill) - 1
-    rows = case.between(fill.session, fill.sender, since, fill.row - 1)
+    rows = case.between(fill.session, fill.sender, since, fill.row - 1)[-_HELD_MAX:]
     held = set(case.number[rows[~case.poss_dup[rows]]].tolist())
     return first < begin and begin - first <= len(held) and held.issuperset(range(first, begin))
 
