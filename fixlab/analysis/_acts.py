@@ -31,7 +31,7 @@ from fixlab.wire.tags import (
 )
 
 OPEN_ENDS = (0, 999_999)  # RRQ-01, RRQ-02: an open end
-_DIGITS_MAX = 18
+_DIGITS_MAX = 19  # of the number behind the largest that a message can bear
 _AGAIN_MAX = 100  # ranges asked for twice that are remembered
 _ID_MAX = 40  # characters of a TestReqID(112) that are shown
 

@@ -346,7 +346,7 @@ def _table(found: Sequence[tuple[_Played, Deviation]]) -> pd.DataFrame:
         return [getattr(one, name) for one in deviations]
 
     def integers(name: str) -> list[int]:
-        return [MISSING if value is None else value for value in column(name)]
+        return [MISSING if value is None else min(value, 2**63 - 1) for value in column(name)]
 
     rules = [RULES.get(one.rule) for one in deviations]
     musts = [rule is not None and rule.level is Level.MUST for rule in rules]
