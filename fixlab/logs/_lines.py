@@ -129,6 +129,11 @@ class Cutter:
         )
         good[good] = self._sums_fit(text, found, dividers, good)
         good &= ~self._hard(lines, first, trailer, line)
+        if self._delimiter != b"\x01":
+            # Where other delimiters are meant, SOH divides as well.
+            low, high = int(lines.begin[0]), int(lines.stop[-1])
+            places = np.flatnonzero(view[low:high] == 1) + low
+            good &= np.searchsorted(places, start) == np.searchsorted(places, stop)
         if good.all():
             return found
         return found.only(good)

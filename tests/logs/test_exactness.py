@@ -93,6 +93,16 @@ def test_texts_with_bars_in_lines_with_any_prefix(mark: bytes, text: bytes) -> N
     assert differences(b"".join(lines)) == []
 
 
+@pytest.mark.parametrize("mark", [b"|", b"^A"])
+def test_a_delimiter_that_is_soh_among_others(mark: bytes) -> None:
+    wire = encode(b"FIX.4.4", b"35=4\x0134=7\x0149=A\x0152=x\x0156=B\x0136=9\x01123=Y\x01")
+    parts = wire.split(b"\x01")
+    for i in range(1, len(parts)):
+        odd = mark.join(parts[:i]) + b"\x01" + mark.join(parts[i:])
+        lines = [wire.replace(b"\x01", mark), odd] * 20
+        assert differences(b"".join(line + b"\n" for line in lines)) == []
+
+
 @pytest.mark.parametrize("size", range(20, 140))
 def test_headers_of_any_length(size: int) -> None:
     head = b"35=D\x0134=%d\x0149=A\x0152=20260105-09:00:00\x0156=B\x0150=%b\x0197=Y\x0111=x\x01"
