@@ -352,13 +352,16 @@ class Admitting(Recovering):
         own = self._logon_number
         if self.role is Role.ACCEPTOR:
             # The peer has not seen this Logon when it writes its own: it may expect it.
-            begin, missing = expected, expected < own
+            missing = expected < own
         else:
-            # QuickFIX 1.16 counts also an early Logon in the 789 of its answer, and would wait
-            # for ever for the message before. To others that one is a repeat, which is ignored.
-            begin, missing = max(1, expected - 1), expected <= own
+            missing = expected <= own
+            if missing and expected > 1:
+                # QuickFIX 1.16 counts also an early Logon in the 789 of its answer, and would
+                # wait for ever for the message before. To others it is a repeat, which is
+                # ignored (SQR-04), so no gap fill may run from it into what they expect.
+                self._start_replay(expected - 1, expected - 1, "LGN-22")
         if missing:
-            self._start_replay(begin, own, "LGN-22")
+            self._start_replay(expected, own, "LGN-22")
 
     def _await_resend(self) -> None:
         """LGN-24: own Logon carried 789, so the gap is filled unasked; RRQ-06 if it is not."""

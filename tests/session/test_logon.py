@@ -1093,6 +1093,20 @@ def test_lgn_22_lgn_24_sqr_12_an_acceptor_resends_unasked_and_does_not_ask() -> 
     assert made.receive("35=4|34=9|43=Y|123=Y|36=10|") == ["DUPLICATE SQR-04 10/5"]
 
 
+def test_sqr_04_an_initiator_fills_apart_what_the_acceptor_may_lack() -> None:
+    made = Bench(INITIATOR, next_expected=True)
+    for _ in range(2):
+        made.connected()
+        made.disconnected()
+    made.connected()  # the third Logon, number 3; the acceptor has the first one
+    made.receive("35=A|34=1|98=0|108=30|789=2|")
+    # A receiver that expects 2 ignores the first of these; it must not cover what it lacks.
+    assert [text for text in made.sent if "123=Y" in text] == [
+        f"35=4|34=1|43=Y|122={T0}.000|123=Y|36=2|",
+        f"35=4|34=2|43=Y|122={T0}.000|123=Y|36=4|",
+    ]
+
+
 def test_lgn_22_24_an_initiator_resends_unasked_and_does_not_ask() -> None:
     made = Bench(INITIATOR, next_expected=True, next_in=5)
     for _ in range(3):
@@ -1106,6 +1120,7 @@ def test_lgn_22_24_an_initiator_resends_unasked_and_does_not_ask() -> None:
         "GAP_OPENED LGN-10",
         "STATE LGN-24",
         "RESENT RSP-01",
+        "RESEND_ANSWERED LGN-22",
         "RESENT RSP-01",
         "FILL_SENT RSP-04",
         "RESEND_ANSWERED LGN-22",
