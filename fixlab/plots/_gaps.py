@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fixlab.analysis import gaps as find_gaps
+from fixlab.analysis._gaps import gaps as find_gaps
 from fixlab.frames import GAPS, HOW_CLOSED, MISSING, codes, nanoseconds, numbers
 from fixlab.plots import _rows, _sheet, style
 from fixlab.plots._given import Given, ends_of, given

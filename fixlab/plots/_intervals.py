@@ -13,7 +13,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from fixlab.analysis import intervals as find_intervals
+from fixlab.analysis._intervals import intervals as find_intervals
 from fixlab.frames import INTERVALS, MISSING, codes, nanoseconds, numbers
 from fixlab.plots import _sheet, style
 from fixlab.plots._gaps import many

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fixlab.analysis import resends as find_resends
+from fixlab.analysis._resends import resends as find_resends
 from fixlab.frames import HOW_ANSWERED, MISSING, RESENDS, WHY_ASKED, codes, nanoseconds, numbers
 from fixlab.plots import _rows, _sheet, style
 from fixlab.plots._gaps import many, numbers_text

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 
-from fixlab.analysis import gaps as find_gaps
+from fixlab.analysis._gaps import gaps as find_gaps
 from fixlab.errors import ConfigError
 from fixlab.frames import TRANSITIONS, check
 from fixlab.plots import style

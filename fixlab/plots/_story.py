@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fixlab.analysis import flights as find_flights
+from fixlab.analysis._flights import flights as find_flights
 from fixlab.errors import ConfigError
 from fixlab.frames import TRANSITIONS, check
 from fixlab.plots import style
