@@ -52,7 +52,7 @@ NAMES = {
     "resends": "fixlab.analysis",
     "sweep": "fixlab.sim.sweeping",
 }
-PACKAGES = ("conformance", "panels", "plots", "sim", "stores")
+PACKAGES = ("conformance", "panels", "plots", "sim", "spread", "stores")
 
 
 def exists(module: str) -> bool:

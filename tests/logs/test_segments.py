@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from fixlab.analysis.findings import analyze
-from fixlab.logs import _blocks, _records, _scan, _segments
+from fixlab.logs import _records, _segments
 from fixlab.logs._apart import joined
 from fixlab.logs._blocks import Account, Standing, blocks
 from fixlab.logs._columns import Book
@@ -78,10 +78,8 @@ def whole_of(parts: Sequence[Part]) -> Log:
 
 @pytest.fixture
 def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (_records, _scan, _blocks):
-        monkeypatch.setattr(module, "RECORD_MAX", 2_000)
-    for module in (_records, _scan):
-        monkeypatch.setattr(module, "QUOTED_MAX", 400)
+    monkeypatch.setattr(_records, "RECORD_MAX", 2_000)
+    monkeypatch.setattr(_records, "QUOTED_MAX", 400)
 
 
 @pytest.mark.parametrize("seed", range(40))
