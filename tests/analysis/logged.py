@@ -110,12 +110,20 @@ class Recorder:
 
 
 def _tap(end: Endpoint, side: Side) -> None:
-    outgoing, arrive, lost = end.loss.outgoing, end._arrive, end._lost
+    outgoing = end.loss.outgoing
 
     def sent(data: bytes) -> bytes:
         wire = outgoing(data)
         side.add(wire, out=True)
         return wire
+
+    end.loss.outgoing = sent  # type: ignore[method-assign]
+    tap_what_comes(end, side)
+
+
+def tap_what_comes(end: Endpoint, side: Side) -> None:
+    """What `end` reads goes to `side`, until its connection is lost."""
+    arrive, lost = end._arrive, end._lost
 
     def came(data: bytes | None, now: int) -> None:
         if data is not None:
@@ -126,9 +134,8 @@ def _tap(end: Endpoint, side: Side) -> None:
         side.flush()
         lost(now)
 
-    end._lost = ended  # type: ignore[method-assign]
-    end.loss.outgoing = sent  # type: ignore[method-assign]
     end._arrive = came  # type: ignore[method-assign]
+    end._lost = ended  # type: ignore[method-assign]
 
 
 # Scripts -----------------------------------------------------------------------------------

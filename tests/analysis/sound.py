@@ -19,7 +19,7 @@ from fixlab.session.config import SessionConfig
 from fixlab.sim import Loopback
 from fixlab.sim.endpoint import Endpoint
 from fixlab.sim.scenario import VERBS
-from tests.analysis.logged import STYLES, Line, Logs, Side, read
+from tests.analysis.logged import STYLES, Line, Logs, Side, read, tap_what_comes
 
 VERSIONS = ("FIX.4.0", "FIX.4.2", "FIX.4.4", "FIXT.1.1")
 _ENDS = ("initiator", "acceptor")
@@ -143,24 +143,14 @@ def tap(lab: Loopback, end: Endpoint) -> list[Line]:
     """What the session of `end` reads and writes, before any link could lose it."""
     lines: list[Line] = []
     side = Side(lab.clock.now, lines)
-    write, arrive, lost = end._write, end._arrive, end._lost
+    write = end._write
 
     def wrote(data: bytes) -> None:
         side.add(data, out=True)
         write(data)
 
-    def came(data: bytes | None, now: int) -> None:
-        if data is not None:
-            side.add(data, out=False)
-        arrive(data, now)
-
-    def ended(now: int) -> None:
-        side.flush()
-        lost(now)
-
     end._write = wrote  # type: ignore[method-assign]
-    end._arrive = came  # type: ignore[method-assign]
-    end._lost = ended  # type: ignore[method-assign]
+    tap_what_comes(end, side)
     return lines
 
 
