@@ -25,6 +25,7 @@ from fixlab.vocabulary import MISSING as MISSING
 from fixlab.vocabulary import TIME_SOURCES as TIME_SOURCES
 
 TIME = "datetime64[ns, UTC]"
+_BYTES = 256  # positions that fit a byte
 # Integer columns in which a value may be missing.
 _INTEGERS: dict[str, type[np.signedinteger[Any]]] = {
     "Int64": np.int64,
@@ -1605,12 +1606,26 @@ def categorical(positions: Any, categories: Sequence[str]) -> pd.Categorical:
 
 def renamed(positions: npt.NDArray[Any], texts: Sequence[str]) -> pd.Categorical:
     """A categorical of the texts that occur, sorted, from positions in texts of any order."""
-    occurs = np.zeros(len(texts), np.bool_)
-    occurs[positions] = True
-    found = sorted({texts[i] for i in np.flatnonzero(occurs).tolist()})
+    if len(texts) <= _BYTES:
+        data = positions.astype(np.uint8).tobytes()
+        occur = [i for i in range(len(texts)) if i in data]
+    else:
+        occurs = np.zeros(len(texts), np.bool_)
+        occurs[positions] = True
+        occur = np.flatnonzero(occurs).tolist()
+    found = sorted({texts[i] for i in occur})
     place = {text: i for i, text in enumerate(found)}
     new = np.array([place.get(text, 0) for text in texts], narrowest(len(found)))
-    return categorical(new[positions], found)
+    return categorical(picked(new, positions), found)
+
+
+def picked(values: npt.NDArray[Any], positions: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """`values[positions]`; of a few narrow ones, which is what most frames have, quickly."""
+    if values.itemsize > 1 or len(values) > _BYTES:
+        return values.take(positions)
+    table = values.tobytes().ljust(_BYTES, b"\0")
+    found = bytearray(positions.astype(np.uint8)).translate(table)
+    return np.frombuffer(found, values.dtype)
 
 
 def narrowest(count: int) -> type[np.signedinteger[Any]]:
@@ -1663,8 +1678,8 @@ def array(values: Any, dtype: str) -> Any:
     if isinstance(values, IntegerArray):
         return values
     if dtype == TIME:
-        times = np.asarray(values, dtype=np.int64).view("datetime64[ns]")
-        return pd.DatetimeIndex(times).tz_localize("UTC")
+        # A series keeps what it is given; an index with a time zone copies it.
+        return pd.Series(np.asarray(values, dtype=np.int64), dtype=dtype, copy=False).array
     if dtype in _INTEGERS:
         integers = np.asarray(values, dtype=np.int64)
         missing = integers == MISSING

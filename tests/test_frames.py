@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
@@ -20,6 +23,8 @@ from fixlab.frames import (
     category,
     check,
     empty,
+    picked,
+    renamed,
 )
 from fixlab.session.transitions import SessionState, Transition, TransitionKind
 from fixlab.sim.loopback import Loopback
@@ -110,6 +115,26 @@ def test_more_columns_in_any_order_are_fine() -> None:
 def test_open_sets_are_sorted_and_hold_what_occurs() -> None:
     assert list(category(["b", "a", "b"]).categories) == ["a", "b"]
     assert str(category([]).categories.dtype) == "str"
+
+
+@pytest.mark.parametrize("count", [1, 2, 127, 128, 129, 256, 257, 70_000])
+def test_positions_in_texts_of_any_number_name_the_same_texts(count: int) -> None:
+    texts = [f"T{i % 200:03}" for i in range(count)][::-1]  # some stand there twice
+    positions = np.random.default_rng(count).integers(0, count, 5_000, dtype=np.int32)
+    found = renamed(positions, texts)
+    assert found.tolist() == [texts[i] for i in positions]
+    assert found.categories.tolist() == sorted({texts[i] for i in positions})
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257])
+@pytest.mark.parametrize("dtype", [np.int8, np.int64])
+def test_values_at_positions_are_those_of_an_index(count: int, dtype: type) -> None:
+    values: npt.NDArray[Any] = np.arange(count).astype(dtype)[::-1]
+    positions = np.random.default_rng(count).integers(0, count, 1_000)
+    found = picked(values, positions)
+    assert found.tolist() == values[positions].tolist()
+    assert found.dtype == dtype
+    found[:1] = 0  # it is not shared with anything
 
 
 def test_build_turns_the_sentinel_into_missing_values() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
 from fixlab.logs import _records
 from fixlab.logs._columns import Block, Book
 from fixlab.logs._records import Reader, Tally
@@ -19,6 +21,7 @@ from fixlab.wire.message import Message
 # Large enough that NumPy's cost per call vanishes; the headers in it still fit a cache.
 BLOCK_BYTES = 1 << 22
 _BLOCK_MIN = 1 << 16
+_LARGE_ARRAY = 31 << 20  # bytes: more than any in a block, less than glibc hands back always
 _LOOK_BYTES = 1 << 16  # at the beginning of a file, to tell when it began
 
 
@@ -138,6 +141,7 @@ class Feed:
         tags: Sequence[int],
         block_bytes: int = BLOCK_BYTES,
     ) -> None:
+        _keep_freed_memory()
         self._scanner = Scanner(style, book, tags)
         self._block_bytes = block_bytes
         # What waits for more bytes is never longer than one record and what tells its end.
@@ -206,3 +210,12 @@ class Feed:
             yield self.scan(got, last=False)
         if last:
             yield self.scan(0, last=True)
+
+
+def _keep_freed_memory() -> None:
+    """Have the C library keep what arrays leave behind, for those of the next block.
+
+    glibc hands large memory back as soon as it is free, and asks for it anew, page by page,
+    until it has seen a large array come and go; a first read would take a sixth longer.
+    """
+    np.empty(_LARGE_ARRAY, np.uint8)  # never written, so it takes no memory

@@ -20,6 +20,7 @@ from fixlab.frames import (
     MISSING,
     TIME_SOURCES,
     categorical,
+    picked,
     renamed,
 )
 from fixlab.logs._columns import NARROW_MISSING, SECRET, SPARSE, Block, Book
@@ -210,8 +211,8 @@ class Rows:
         source = np.array([DIRECTION_SOURCES.index(side.source) for side in three], np.int8)
         return {
             "session": renamed(pair_of_row, [side.session for side in three]),
-            "direction": categorical(direction[pair_of_row], _DIRECTIONS),
-            "direction_from": categorical(source[pair_of_row], DIRECTION_SOURCES),
+            "direction": categorical(picked(direction, pair_of_row), _DIRECTIONS),
+            "direction_from": categorical(picked(source, pair_of_row), DIRECTION_SOURCES),
             "sender": renamed(pair_of_row, [pair.sender for pair in pairs]),
             "target": renamed(pair_of_row, [pair.target for pair in pairs]),
         }

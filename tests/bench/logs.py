@@ -15,6 +15,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 if __name__ == "__main__":  # as a child: alone, with the path of the project
     sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -27,6 +31,8 @@ ROUNDS = 5
 _LARGER = 4  # times as large, to see what a second process saves there
 _COUNTS = (SMALL, LARGE, _LARGER * LARGE)
 _TAGS = (8, 9, 35, 34, 49, 52, 56, 43, 122, 7, 16, 36, 123, 141, 108, 58, 10)
+_NUMBERS, _TIMES = (9, 34, 7, 16, 36, 108, 10), (52, 122)  # of those, and how they are read
+_CODES, _BOOLEANS = (8, 35, 49, 56), (43, 123, 141)
 _MEMORY_FREE = 16 << 20
 
 
@@ -136,7 +142,7 @@ def quickfix(path: Path) -> object:
     return _frame(rows())
 
 
-def refix(path: Path) -> object:
+def refix(path: Path) -> pd.DataFrame:
     import refix as other
 
     def rows() -> Iterator[list[object]]:
@@ -147,18 +153,42 @@ def refix(path: Path) -> object:
     return _frame(rows())
 
 
-def _frame(rows: Iterator[list[object]]) -> object:
+def refix_typed(path: Path) -> object:
+    return _typed(refix(path))
+
+
+def _frame(rows: Iterator[list[object]]) -> pd.DataFrame:
     """A frame of the session's fields, as the other readers give one."""
     import pandas as pd
 
     return pd.DataFrame(list(rows), columns=[str(tag) for tag in _TAGS])
 
 
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same with the types that read_log gives: from bytes to times, numbers, categories."""
+    import pandas as pd
+
+    def words(tag: int) -> pd.Series[str]:
+        return frame[str(tag)].str.decode("latin-1")
+
+    typed = {
+        **{tag: pd.to_numeric(words(tag)).astype("Int64") for tag in _NUMBERS},
+        **{
+            tag: pd.to_datetime(words(tag), format="%Y%m%d-%H:%M:%S.%f", utc=True)
+            for tag in _TIMES
+        },
+        **{tag: words(tag).astype("category") for tag in _CODES},
+        **{tag: frame[str(tag)].eq(b"Y") for tag in _BOOLEANS},
+        58: words(58),
+    }
+    return pd.DataFrame({str(tag): typed[tag] for tag in _TAGS})
+
+
 READERS: dict[str, Callable[[Path], object]] = {
     each.__name__: each
     for each in (
         *(byte_sum, bare_split, read_log, two_processes, two_again, naive_split),
-        *(polars, polars_one, simplefix, quickfix, refix),
+        *(polars, polars_one, simplefix, quickfix, refix, refix_typed),
     )
 }
 _MODULES = {
@@ -167,6 +197,7 @@ _MODULES = {
     "simplefix": "simplefix",
     "quickfix": "quickfix",
     "refix": "refix",
+    "refix_typed": "refix",
 }
 
 
@@ -284,7 +315,7 @@ def _small(path: Path) -> None:
     names = ["read_log", *(n for n, d in _PEERS.items() if installed(d))]
     found = _measured({name: (name, path) for name in names})
     ours = found["read_log"]["cpu"]
-    goals = {"simplefix": ">= 100x", "quickfix": ">= 35x", "refix": ">= 12x"}
+    goals = {"simplefix": ">= 100x", "quickfix": ">= 35x", "refix_typed": ">= 12x"}
     rows = [
         Row(
             name,
@@ -298,12 +329,18 @@ def _small(path: Path) -> None:
         rows.append(Row("refix", "skipped: not installed; it needs Python 3.12"))
     notes = (
         f"{SMALL:,} messages, as above, beside other parsers, of which each gives a frame of "
-        f"the same {len(_TAGS)} fields as text;\nQuickFIX's binding checks as well."
+        f"the same {len(_TAGS)} fields as text;\nQuickFIX's binding checks as well. "
+        "refix_typed gives times, numbers and categories, as read_log does."
     )
     table("Reading a small log", notes, rows)
 
 
-_PEERS = {"simplefix": "simplefix", "quickfix": "quickfix-tls", "refix": "refix"}
+_PEERS = {
+    "simplefix": "simplefix",
+    "quickfix": "quickfix-tls",
+    "refix": "refix",
+    "refix_typed": "refix",
+}
 
 
 def _styles(made: dict[str, Path]) -> None:
