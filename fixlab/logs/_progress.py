@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, BinaryIO, cast
+from typing import Any
 
-from fixlab.logs._sources import Source
+from fixlab.logs._sources import File, Source
 
 _DELAY_SECONDS = 0.5  # no bar for what is over at once
 
@@ -51,8 +51,8 @@ def _bar(found: Sequence[Source]) -> Any:
 def _watched(source: Source, bar: Any) -> Source:
     reached = [0]  # bytes of this file that the bar knows of
 
-    def open_() -> BinaryIO:
-        return cast(BinaryIO, _Watched(source.open(), bar, reached))
+    def open_() -> File:
+        return _Watched(source.open(), bar, reached)
 
     return replace(source, open=open_)
 
@@ -60,17 +60,19 @@ def _watched(source: Source, bar: Any) -> Source:
 class _Watched:
     """A file that says how far it has been read; what was read before counts once."""
 
-    def __init__(self, file: BinaryIO, bar: Any, reached: list[int]) -> None:
+    def __init__(self, file: File, bar: Any, reached: list[int]) -> None:
         self._file, self._bar, self._reached = file, bar, reached
         self._at = 0
+        self.seekable, self.close = file.seekable, file.close
 
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self._at += len(data)
+    def readinto(self, into: memoryview, /) -> int:
+        got = self._file.readinto(into) or 0
+        self._at += got
         if self._at > self._reached[0]:
             self._bar.update(self._at - self._reached[0])
             self._reached[0] = self._at
-        return data
+        return got
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        self._at = self._file.seek(offset, whence)
+        return self._at

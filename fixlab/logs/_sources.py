@@ -10,13 +10,17 @@ import codecs
 import glob
 import lzma
 import os
+import shutil
+import tempfile
+import weakref
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 from fixlab.errors import ConfigError, LogFormatError
 
@@ -35,13 +39,22 @@ _STORE_SUFFIXES = (
 )
 
 
+class File(Protocol):
+    """What is asked of an open file."""
+
+    def readinto(self, into: memoryview, /) -> int | None: ...
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def seekable(self) -> bool: ...
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file to read: its name in the frame, and how to open it, also in another process."""
 
     name: str
     path: str
-    open: Callable[[], BinaryIO]
+    open: Callable[[], File]
     size: int | None  # of the file as it is stored
 
 
@@ -91,11 +104,41 @@ def _is_store(name: str) -> bool:
 
 
 def _local(path: Path) -> Source:
+    if path.is_fifo():
+        return Source(str(path), str(path), _Piped(path), None)
     size = path.stat().st_size if path.is_file() else None
     return Source(str(path), str(path), partial(_open_local, path), size)
 
 
-def _open_local(path: Path) -> BinaryIO:
+class _Piped:
+    """Opens what comes through a pipe as often as it is asked: a copy of it is kept in a file.
+
+    The copy is there as long as this is, and only for this user.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._copy: Path | None = None
+
+    def __call__(self) -> File:
+        return _open_local(self.copied())
+
+    def copied(self) -> Path:
+        """Where the copy is; the first call waits until the pipe has ended."""
+        if self._copy is None:
+            handle, name = tempfile.mkstemp(prefix="fixlab-")
+            weakref.finalize(self, Path(name).unlink, missing_ok=True)
+            with open(handle, "wb") as copy, _open_local(self._path) as pipe:
+                shutil.copyfileobj(pipe, copy, _CHUNK)
+            self._copy = Path(name)
+        return self._copy
+
+    def __reduce__(self) -> Any:
+        # Another process opens the copy, which stays that of this one.
+        return partial, (_open_local, self.copied())
+
+
+def _open_local(path: Path) -> FileIO:
     try:
         return path.open("rb", buffering=0)
     except OSError as error:
@@ -115,9 +158,9 @@ def _remote_file(file: Any) -> Source:
     return Source(str(file.path), str(file.path), partial(_open_remote, file), None)
 
 
-def _open_remote(file: Any) -> BinaryIO:
+def _open_remote(file: Any) -> File:
     try:
-        opened: BinaryIO = file.open()
+        opened: File = file.open()
     except (ValueError, OSError) as error:
         raise ConfigError(f"{file.path!r} cannot be opened: {error}") from None
     return opened
@@ -140,9 +183,10 @@ def optional(module: str, purpose: str) -> Any:
 class Stream:
     """The bytes of a log: expanded, and in one byte a character where they were in two."""
 
+    path: str
     chunks: Iterator[bytes]
     close: Callable[[], None]
-    file: BinaryIO | None = None  # when the stream is just the bytes of that file
+    file: File | None = None  # when the stream is just the bytes of that file
     problem: str = ""  # why the bytes ended before they should have
     _rest: memoryview = field(default_factory=lambda: memoryview(b""))
 
@@ -150,42 +194,45 @@ class Stream:
         """Fill `into` from the front; 0 at the end."""
         filled = 0
         while filled < len(into):
-            if not len(self._rest):
-                self._rest = memoryview(next(self.chunks, b""))
-                if not len(self._rest):
-                    break
-            size = min(len(self._rest), len(into) - filled)
-            into[filled : filled + size] = self._rest[:size]
-            self._rest = self._rest[size:]
-            filled += size
+            got = self._more(into[filled:])
+            if not got:
+                break
+            filled += got
         return filled
+
+    def _more(self, into: memoryview) -> int:
+        if self.file is not None:
+            return _read(self.file, into, self.path)
+        if not len(self._rest):
+            self._rest = memoryview(next(self.chunks, b""))
+        size = min(len(self._rest), len(into))
+        into[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
 
     def peek(self, size: int) -> bytes:
         """The next bytes, which are still to be read."""
         head = bytearray(size)
         got = self.readinto(memoryview(head))
-        self.chunks = _with(bytes(head[:got]) + bytes(self._rest), self.chunks)
-        self._rest = memoryview(b"")
+        if self.file is not None:
+            self.file.seek(-got, os.SEEK_CUR)
+        else:
+            self.chunks = _with(bytes(head[:got]) + bytes(self._rest), self.chunks)
+            self._rest = memoryview(b"")
         return bytes(head[:got])
 
-    def skip(self, offset: int, chunk: int = _CHUNK) -> None:
-        """Go to `offset`, in a file from anywhere, in other streams from the beginning.
-
-        A file is read `chunk` bytes at a time from there on.
-        """
-        file = self.file
-        if file is not None:
-            file.seek(offset)
-            self._rest = memoryview(b"")
-            self.chunks = iter(lambda: file.read(chunk), b"")
-        else:
-            skipped = memoryview(bytearray(min(offset, _CHUNK)))
-            while offset and (got := self.readinto(skipped[:offset])):
-                offset -= got
+    def skip(self, offset: int) -> None:
+        """Go to `offset`, in a file from anywhere, in other streams from the beginning."""
+        if self.file is not None:
+            self.file.seek(offset)
+            return
+        skipped = memoryview(bytearray(min(offset, _CHUNK)))
+        while offset and (got := self.readinto(skipped[:offset])):
+            offset -= got
 
     def read_at(self, offset: int, length: int) -> bytes:
         """`length` bytes from `offset` on, of a stream that was not read yet."""
-        self.skip(offset, length)
+        self.skip(offset)
         found = bytearray(length)
         return bytes(found[: self.readinto(memoryview(found))])
 
@@ -193,7 +240,7 @@ class Stream:
 def opened(source: Source) -> Stream:
     """The bytes of `source` from its beginning. Raises `ConfigError` if it cannot be read."""
     file = source.open()
-    stream = Stream(iter(()), file.close)
+    stream = Stream(source.path, iter(()), file.close)
     chunks = _chunks(file, source)
     head = next(chunks, b"")
     chunks = _with(head, chunks)
@@ -206,7 +253,9 @@ def opened(source: Source) -> Stream:
             break
     encoding = _encoding(head)
     stream.chunks = _decoded(chunks, encoding) if encoding else chunks
-    stream.file = file if plain and not encoding and file.seekable() else None
+    if plain and not encoding and file.seekable():
+        file.seek(0)
+        stream.file = file
     return stream
 
 
@@ -232,15 +281,17 @@ def _with(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield from chunks
 
 
-def _chunks(file: BinaryIO, source: Source) -> Iterator[bytes]:
-    while True:
-        try:
-            chunk = file.read(_CHUNK)
-        except OSError as error:
-            raise LogFormatError(f"{source.path} cannot be read: {error}") from None
-        if not chunk:
-            return
-        yield chunk
+def _chunks(file: File, source: Source) -> Iterator[bytes]:
+    chunk = bytearray(_CHUNK)
+    while got := _read(file, memoryview(chunk), source.path):
+        yield bytes(chunk[:got])
+
+
+def _read(file: File, into: memoryview, path: str) -> int:
+    try:
+        return file.readinto(into) or 0
+    except OSError as error:
+        raise LogFormatError(f"{path} cannot be read: {error}") from None
 
 
 class _Decompressor(Protocol):

@@ -6,6 +6,7 @@ import io
 import time
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -27,15 +28,16 @@ class Endless(io.RawIOBase):
         self._piece = piece * (MB // len(piece) + 1)
         self._left = size
 
-    def read(self, size: int = -1) -> bytes:
-        data = self._piece[: min(size, self._left)]
+    def readinto(self, into: Any) -> int:
+        data = self._piece[: min(len(into), self._left)]
+        into[: len(data)] = data
         self._left -= len(data)
-        return data
+        return len(data)
 
 
 def peak_of(piece: bytes, size: int) -> tuple[Log, int]:
     """The log of such a file, and the memory that reading took at most."""
-    source = Source("a.log", "a.log", lambda: Endless(piece, size), None)  # type: ignore[arg-type,return-value]
+    source = Source("a.log", "a.log", lambda: Endless(piece, size), None)
     log_of(piece)  # what is imported or built once does not count
     tracemalloc.start()
     try:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import bz2
+import gc
 import gzip
 import lzma
 import os
+import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -180,3 +183,38 @@ def test_an_empty_file_is_an_empty_log(tmp_path: Path) -> None:
     log = fx.read_log(path)
     assert len(log) == 0
     assert "0 rows" in repr(log)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_comes_through_a_pipe_is_read_as_often_as_needed(
+    tmp_path: Path, pack: Callable[[bytes], bytes], workers: int
+) -> None:
+    path = tmp_path / "a.log"
+    os.mkfifo(path)
+    data = pack(lines(*range(1, 2_000)))
+    writer = threading.Thread(target=path.write_bytes, args=(data,))
+    writer.start()
+    log = fx.read_log(path, workers=workers)
+    writer.join()
+    assert numbers(log) == list(range(1, 2_000))
+    assert log.raw(1000) == message(1001)  # of which the pipe itself has nothing any more
+
+
+def test_the_copy_of_a_pipe_goes_with_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(copies))
+    path = tmp_path / "a.log"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(lines(1),))
+    writer.start()
+    log = fx.read_log(path)
+    writer.join()
+    (copy,) = copies.iterdir()
+    assert copy.stat().st_mode & 0o077 == 0
+    del log
+    gc.collect()
+    assert not list(copies.iterdir())
