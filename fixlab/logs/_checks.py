@@ -11,6 +11,7 @@ from fixlab.logs._names import Names
 from fixlab.logs._words import Bytes, Ints, Text
 
 SLACK = 64  # longer messages than that are left to the exact reader, and those near to it
+TRAILER = 0x3D303100  # a delimiter of one byte (the lowest), and "10="
 _VERSIONS_MAX = 8  # distinct BeginStrings in a block that are taken
 
 Codes = npt.NDArray[np.int32]

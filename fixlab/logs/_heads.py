@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from fixlab.logs import _records
 from fixlab.logs._bits import Bars
-from fixlab.logs._checks import SLACK, begin_strings, sums
+from fixlab.logs._checks import SLACK, TRAILER, begin_strings, sums
 from fixlab.logs._columns import FLAGS, Block, Book, Rows
 from fixlab.logs._fields import DATA, OTHER, table_of
 from fixlab.logs._names import Codes
@@ -48,7 +48,6 @@ _BODY_MIN = 16  # bytes of a message before its trailer
 _U = np.uint64
 _BODY_LENGTH = 0x3D39  # "9="
 _MSG_TYPE, _TAG_BYTES = _U(0x3D3533), _U(0xFFFFFF)  # "35="
-_TRAILER = 0x3D303100  # a delimiter and "10="
 
 
 class Headed(NamedTuple):
@@ -287,7 +286,7 @@ class Heads:
         """What CheckSum(10) says, and whether it is there and right."""
         halves = lines.tail.view(np.uint32)
         check_sum, good = few_digits_of(halves[1::2], 3)
-        good &= halves[::2] == np.uint32(_TRAILER | self._delimiter)
+        good &= halves[::2] == np.uint32(TRAILER | self._delimiter)
         good &= lines.stop - lines.start <= _records.QUOTED_MAX - SLACK
         sum_ = sums(text, lines.start, lines.trailer)
         if bars is not None:

@@ -1,8 +1,9 @@
-"""Lines of a block cut into pieces, and the messages in them that are right.
+"""Lines of a block cut into pieces, and the messages in them.
 
 A line is taken when it surely reads the same as by the exact reader: text before a message,
-BeginString, BodyLength and MsgType, only tags that are tags, a length and a checksum that are
-right, text behind it.
+BeginString, BodyLength and MsgType, only tags that are tags, a checksum, text behind it. Where
+a length or a checksum is wrong, as in all messages of a log in which somebody hid values, the
+message has a defect.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from fixlab.logs import _records
-from fixlab.logs._checks import SLACK, begin_strings, sums
+from fixlab.logs._checks import SLACK, TRAILER, begin_strings, sums
+from fixlab.logs._columns import LOOK_BYTES
 from fixlab.logs._fields import DATA, NO_FIELD, OTHER, FieldTable
 from fixlab.logs._names import Names
 from fixlab.logs._pieces import Pieces
 from fixlab.logs._words import Bools, Ints, Text, digits_of, numbers_at
+from fixlab.vocabulary import DEFECTS
 
+BODY_LENGTH, CHECK_SUM = (
+    np.uint8(DEFECTS.index(name)) for name in ("body_length", "check_sum")
+)
 _U = np.uint64
 
 
@@ -37,7 +43,7 @@ class Lines(NamedTuple):
 
 
 class Messages(NamedTuple):
-    """Lines with a message that is right, as parallel arrays."""
+    """Lines with a message, as parallel arrays."""
 
     line: Ints
     start: Ints
@@ -46,12 +52,13 @@ class Messages(NamedTuple):
     begin_string: npt.NDArray[np.int32]
     body_length: Ints
     check_sum: Ints
+    defect: npt.NDArray[np.uint8]
 
     def only(self, rows: Bools) -> Messages:
-        line, start, trailer, end, begin_string, body_length, check_sum = self
+        line, start, trailer, end, begin_string, body_length, check_sum, defect = self
         return Messages(
             *(line[rows], start[rows], trailer[rows], end[rows]),
-            *(begin_string[rows], body_length[rows], check_sum[rows]),
+            *(begin_string[rows], body_length[rows], check_sum[rows], defect[rows]),
         )
 
 
@@ -88,7 +95,7 @@ class Cutter:
         return Lines(starts, ends, code, first, last, starts[first], stop, whole, ended)
 
     def messages(self, text: Text, lines: Lines) -> Messages:
-        """The messages that are right: one a line."""
+        """The messages: one a line. One with a defect may hold the start of another."""
         view, words = text.view, text.words
         code, codes = lines.code, self._table.codes
         trailer = np.where(code[lines.last] == codes[10], lines.last, lines.last - 1)
@@ -113,7 +120,8 @@ class Cutter:
         good &= length <= 8
         begin, end = lines.starts[first + 2], lines.starts[trailer]
         dividers = trailer - first  # before the trailer
-        good &= end - begin - (self._width - 1) * (dividers - 2) == body_length
+        fits = end - begin - (self._width - 1) * (dividers - 2) == body_length
+        good &= fits | self._misleads(text, begin + body_length - 1, body_length, lines)
 
         word = words[end]
         check_sum, is_number = digits_of(word >> _U(24), 3)
@@ -124,10 +132,14 @@ class Cutter:
         good &= is_number & np.where(by_line, (rest >= 0) & no_digit, rest == 0)
         stop = end + np.where(by_line, 6, 6 + self._width)
         good &= stop - start <= _records.QUOTED_MAX - SLACK
+        defect = np.where(fits, np.uint8(0), BODY_LENGTH)
         found = Messages(
-            *(line, start, end, stop, begin_string, body_length, check_sum.view(np.int64))
+            *(line, start, end, stop, begin_string, body_length, check_sum.view(np.int64)),
+            defect,
         )
-        good[good] = self._sums_fit(text, found, dividers, good)
+        judged = np.flatnonzero(good & fits)
+        defect[judged[~self._sums_fit(text, found, dividers, judged)]] = CHECK_SUM
+        good &= (defect == 0) | (stop - start < LOOK_BYTES)
         good &= ~self._hard(lines, first, trailer, line)
         if self._delimiter != b"\x01":
             # Where other delimiters are meant, SOH divides as well.
@@ -138,15 +150,24 @@ class Cutter:
             return found
         return found.only(good)
 
-    def _sums_fit(self, text: Text, found: Messages, dividers: Ints, good: Bools) -> Bools:
-        start, check_sum = found.start[good], found.check_sum[good]
-        if len(start) == 0:
+    def _misleads(self, text: Text, place: Ints, body_length: Ints, lines: Lines) -> Bools:
+        """Whether a length is one, and surely leads to no CheckSum(10), there or anywhere."""
+        if self._width > 1:
+            return np.zeros(len(place), np.bool_)
+        inside = (body_length >= 0) & (body_length <= _records.RECORD_MAX)
+        inside &= place < lines.stop[-1] - 8
+        word = text.words[np.where(inside, place, 0)]
+        inside &= (word & _U(0xFFFFFFFF)) != _U(TRAILER | self._delimiter[0])
+        return inside
+
+    def _sums_fit(self, text: Text, found: Messages, dividers: Ints, rows: Ints) -> Bools:
+        if len(rows) == 0:
             return np.empty(0, np.bool_)
-        sum_ = sums(text, start, found.trailer[good])
+        sum_ = sums(text, found.start[rows], found.trailer[rows])
         if self._delimiter != b"\x01":
             more = (sum(self._delimiter) - 1) & 0xFF
-            sum_ -= (dividers[good] * more).astype(np.uint8)
-        fits: Bools = sum_ == check_sum
+            sum_ -= (dividers[rows] * more).astype(np.uint8)
+        fits: Bools = sum_ == found.check_sum[rows]
         return fits
 
     def _hard(self, lines: Lines, first: Ints, trailer: Ints, line: Ints) -> Bools:

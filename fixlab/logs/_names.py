@@ -17,6 +17,7 @@ _SLOTS = 1 << 12
 _TRIES = 16  # new texts in a block that are learned for all its rows at once
 _WORDS = 8  # texts of up to 64 bytes are looked up together, others one by one
 _U = np.uint64
+_SOHS = _U(0x0101010101010101)
 _MIX = tuple(
     _U(odd)
     for odd in (
@@ -109,9 +110,8 @@ class Names:
         size, slot = int(length[row]), int(slots[row])
         text = data[at[row] : at[row] + size].tobytes()
         code = self.code(text)
-        # A text with NUL at its end has the same words as one without; a first word of zero is
-        # that of texts too long to be looked up.
-        if self._slot_code[slot] == 0 and code > 0 and text[-1] != 0 and keys[0][row] != 0:
+        # A first word of zero is that of texts too long to be looked up.
+        if self._slot_code[slot] == 0 and code > 0 and keys[0][row] != 0:
             self._slot_code[slot] = code
             self._longest = max(self._longest, size)
             for place, key in enumerate(keys):
@@ -120,12 +120,15 @@ class Names:
 
 
 def _keys(words: Words, at: Ints, length: Ints) -> tuple[list[Words], Ints]:
-    """The words of each text, zero behind its end, and the slot that they hash to."""
-    keys = [first_bytes(words[at], length)]
+    """The words of each text, zero behind its end, and the slot that they hash to.
+
+    SOH, of which no text has any, is zero in them: a zero in a text is another byte.
+    """
+    keys = [first_bytes(words[at] ^ _SOHS, length)]
     hashed = keys[0] * _MIX[0]
     longest = int(length.max())
     for place in range(1, min((longest + 7) // 8, _WORDS)):
-        keys.append(first_bytes(words[at + 8 * place], length - 8 * place))
+        keys.append(first_bytes(words[at + 8 * place] ^ _SOHS, length - 8 * place))
         hashed ^= keys[-1] * _MIX[place]
     if longest > 8 * _WORDS:
         # Too long to be looked up together: no slot holds words such as these.

@@ -36,7 +36,7 @@ def sorted_out(
     text &= short
     begin, stop = int(lines.begin[0]), int(lines.stop[-1])
     alone = count + int((found.end - found.start).sum())
-    if alone >= stop - begin:
+    if alone >= stop - begin and not found.defect.any():
         return kept, text  # nothing but messages and the ends of their lines
     if data.count(b"8=FIX", begin, stop) != len(found.line):
         places = [m.start() for m in _BEGIN.finditer(data, begin, stop)]

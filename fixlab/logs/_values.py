@@ -35,7 +35,7 @@ Reading = Callable[[Bytes, Words, Ints, Ints], Ints]
 
 
 class Columns:
-    """Makes blocks of the messages that are right."""
+    """Makes blocks of messages."""
 
     def __init__(
         self, table: FieldTable, book: Book, prefixes: Prefixes, tags: Sequence[int]
@@ -50,14 +50,13 @@ class Columns:
             rows = kept[found.line]
             found = found.only(rows)
         values = _Values(text, lines, found, self._table)
-        count = len(found.line)
         book = self._book
         msg_type = values.msg_types(book.msg_types)
         values.whole = book.is_whole(msg_type)
         dense: dict[str, npt.NDArray[np.generic]] = {
             "offset": found.start + base,
             "length": (found.end - found.start).astype(np.int32),
-            "defect": np.zeros(count, np.uint8),
+            "defect": found.defect,
             "begin": found.begin_string,
             "body_length": found.body_length.astype(np.int32),
             "check_sum": found.check_sum.astype(np.int16),

@@ -4,7 +4,8 @@
     python tests/bench/exactness.py --again SEED
 
 Each log is made of a seed: its style, its block size, the damage in it and, of every fourth,
-limits so small that it reaches them. Prints what was compared and each seed that differs.
+limits so small that it reaches them, and of every fourth, values that were hidden. Prints what
+was compared and each seed that differs.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def compared(seed: int) -> Compared:
     small, headed = seed % 4 == 0, seed % 4 == 1
     if headed:
         maker.headed = 0.15
+    if seed % 4 == 2:
+        maker.hidden = 0.6
     data = maker.log(_LINES)
     block = rng.choice(_BLOCKS)
     limits: dict[str, float] = {}

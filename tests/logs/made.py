@@ -71,6 +71,7 @@ class Maker:
         self.glued = rng.choice((0.0, 0.0, 0.0, 0.1, 1.0))
         self.stripped = rng.random() < 0.2
         self.headed = 0.0  # how often such a field stands among the others
+        self.hidden = 0.0  # how often somebody has hidden a value, or its length is made up
         self.now = NOW
         self.number = 0
 
@@ -94,6 +95,8 @@ class Maker:
         text = wire.replace(b"\x01", self.mark)
         if self.stripped:
             text = text.removesuffix(self.mark)
+        if self.hidden and rng.random() < self.hidden:
+            text = rng.choice(HIDINGS)(rng, text, self.mark)
         if rng.random() < self.trouble:
             text = rng.choice(DAMAGES)(rng, text, self.mark)
         return self.prefix() + text + self.suffix
@@ -228,3 +231,30 @@ def _length(rng: random.Random, text: bytes, mark: bytes) -> bytes:
 
 
 DAMAGES = (_cut, _behead, _flip, _drop, _insert, _wrap, _twice, _zero, _length)
+
+
+def _stars(rng: random.Random, text: bytes, mark: bytes) -> bytes:
+    fields = text.split(mark)
+    i = rng.randrange(len(fields))
+    tag, _, value = fields[i].partition(b"=")
+    fields[i] = tag + b"=" + rng.choice((b"*" * len(value), b"***", b"", b"10=123", b"a b"))
+    return mark.join(fields)
+
+
+def _other_sum(rng: random.Random, text: bytes, mark: bytes) -> bytes:
+    head, sign, rest = text.rpartition(mark + b"10=")
+    return head + sign + b"%03d" % rng.randrange(256) + rest[3:]
+
+
+def _other_length(rng: random.Random, text: bytes, mark: bytes) -> bytes:
+    """It leads to anywhere near, with luck to a CheckSum(10)."""
+    head, _, rest = text.partition(b"9=")
+    digits, _, body = rest.partition(mark)
+    near = rng.choice((0, 0, len(text) + 1, len(text) + 2, 2 * len(text))) + rng.randrange(
+        -9, 9
+    )
+    promised = max(len(body) - 7 + near, 0) if digits.isdigit() else 0
+    return head + b"9=%d" % promised + mark + body
+
+
+HIDINGS = (_stars, _stars, _other_sum, _other_length)

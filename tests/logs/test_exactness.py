@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from pandas.testing import assert_frame_equal
 
 from fixlab.errors import FixLabError
 from fixlab.logs import _records, _scan
-from fixlab.wire.message import encode
+from fixlab.wire.message import checksum, encode
 from tests.logs.compare import differences, log_of
 from tests.logs.made import DELIMITERS, Maker
 
@@ -35,6 +36,57 @@ def test_all_rows_equal_those_of_the_reference_reader(seed: int) -> None:
 def test_blocks_of_any_size_give_the_rows_of_the_reference(seed: int) -> None:
     size = random.Random(seed).choice((300, 777, 4_096, 20_000))
     assert differences(Maker(1_000 + seed).log(LINES), size) == []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_messages_in_which_values_were_hidden(seed: int) -> None:
+    maker = Maker(5_000 + seed)
+    maker.hidden = 0.8
+    maker.trouble /= 4
+    assert differences(maker.log(LINES), random.Random(seed).choice((777, 20_000))) == []
+
+
+@pytest.mark.parametrize("mark", [b"\x01", b"|"])
+@pytest.mark.parametrize("near", [-1, 0, 1])
+def test_a_length_that_leads_to_the_trailer_of_another(mark: bytes, near: int) -> None:
+    first, second = (
+        encode(b"FIX.4.4", b"35=D\x0134=%d\x0158=x\x01" % number)[:-7] for number in (1, 2)
+    )
+    begin = first.index(b"35=")
+    trailer = b"10=123\x01\n"
+    length = len(first) - begin + len(trailer) + len(second) + near
+    both = re.sub(rb"9=[0-9]+", b"9=%d" % length, first, count=1) + trailer + second
+    # That of all of it, as if the first message held the second one, with its line end.
+    both += b"10=%03d\x01\n" % checksum(both)
+    others = (encode(b"FIX.4.4", b"35=0\x0134=%d\x01" % n) + b"\n" for n in range(3, 40))
+    data = (both + b"".join(others)).replace(b"\x01", mark)
+    assert differences(data) == []
+    right = near == 0 and mark == b"\x01"  # a bar before a line end is text, and counts as one
+    assert (log_of(data).frame["defect"].iloc[0] == "") == right
+
+
+@pytest.mark.parametrize("size", [*range(4_094, 4_100), 6_000])
+@pytest.mark.parametrize("stripped", [False, True])
+def test_of_a_message_with_a_defect_the_beginning_counts(size: int, stripped: bool) -> None:
+    def wire(padding: int) -> bytes:
+        body = b"35=2\x0134=1\x0149=A\x0156=B\x0158=%b\x017=5\x0116=0\x01" % (b"x" * padding)
+        text = encode(b"FIX.4.4", body)[:-4] + b"000\x01"
+        return text[:-1] if stripped else text
+
+    text = wire(3_000 + size - len(wire(3_000)))
+    assert len(text) == size
+    assert differences((text + b"\n") * 20) == []
+
+
+def test_texts_that_end_with_zeros_are_others() -> None:
+    words = (b"", b"SELL", b"SELLSEL", b"SELLSELL", b"SELLSELLSELLSELL")
+    texts = [word + zeros for word in words for zeros in (b"", b"\x00", b"\x00\x00")]
+    data = b"".join(
+        encode(b"FIX.4.4", b"35=%b\x0134=1\x0149=%b\x0152=x\x0156=B\x01" % (kind, text)) + b"\n"
+        for kind in (b"0", b"D")
+        for text in (*texts, *texts[::-1])
+    )
+    assert differences(data) == []
 
 
 @pytest.mark.usefixtures("small_limits")

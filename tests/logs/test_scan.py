@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -13,7 +14,7 @@ from fixlab.logs._records import Record
 from fixlab.logs._scan import Scanner
 from fixlab.logs._words import Bools, Bytes, Ints, Words
 from tests.bench.made_logs import STYLES, line, messages
-from tests.logs.compare import log_of
+from tests.logs.compare import differences, log_of
 
 
 @pytest.fixture
@@ -49,6 +50,28 @@ def test_what_is_odd_alone_is_read_exactly(exactly: list[Record]) -> None:
     log = log_of(b"".join(made))
     assert len(log) == 1_000
     assert 1 <= len(exactly) <= 2
+
+
+@pytest.mark.parametrize(
+    ("style", "stars", "defect"),
+    [
+        *((style, b"", "body_length") for style in ("soh", "bar", "quickfix", "events")),
+        *((style, b"*" * 12, "check_sum") for style in STYLES),
+    ],
+)
+def test_a_log_in_which_values_were_hidden_is_read_at_once(
+    style: str, stars: bytes, defect: str, exactly: list[Record]
+) -> None:
+    made = [
+        line(now, re.sub(rb"(\x0111=)ORD-[0-9]*", rb"\g<1>" + stars, wire), style)
+        for now, wire in messages(300)
+    ]
+    log = log_of(b"".join(made))
+    found = log.frame["defect"].value_counts()
+    assert found[defect] + found[""] == len(log) == 300
+    assert found[defect] > 270
+    assert len(exactly) <= 2
+    assert differences(b"".join(made)) == []
 
 
 def varied(style: str, count: int) -> bytes:
