@@ -121,7 +121,9 @@ class Cutter:
         begin, end = lines.starts[first + 2], lines.starts[trailer]
         dividers = trailer - first  # before the trailer
         fits = end - begin - (self._width - 1) * (dividers - 2) == body_length
-        good &= fits | self._misleads(text, begin + body_length - 1, body_length, lines)
+        misleads = self._misleads(text, begin + body_length - 1, body_length, lines)
+        # Nothing but the length says which of two it is that ends the message.
+        good &= fits | misleads & (code[trailer - 1] != codes[10])
 
         word = words[end]
         check_sum, is_number = digits_of(word >> _U(24), 3)
@@ -151,7 +153,7 @@ class Cutter:
         return found.only(good)
 
     def _misleads(self, text: Text, place: Ints, body_length: Ints, lines: Lines) -> Bools:
-        """Whether a length is one, and surely leads to no CheckSum(10), there or anywhere."""
+        """Whether a length is one, and the place it leads to surely has no CheckSum(10)."""
         if self._width > 1:
             return np.zeros(len(place), np.bool_)
         inside = (body_length >= 0) & (body_length <= _records.RECORD_MAX)

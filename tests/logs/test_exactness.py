@@ -65,6 +65,14 @@ def test_a_length_that_leads_to_the_trailer_of_another(mark: bytes, near: int) -
     assert (log_of(data).frame["defect"].iloc[0] == "") == right
 
 
+@pytest.mark.parametrize("between", [b"", b" x", b"\x01x"])
+@pytest.mark.parametrize("length", [b"5", b"40", b"60", b"x"])
+def test_a_line_with_two_trailers(length: bytes, between: bytes) -> None:
+    wire = encode(b"FIX.4.4", b"35=D\x0134=1\x0149=A\x0156=B\x0158=some words\x01")
+    wire = re.sub(rb"9=[0-9]+", b"9=" + length, wire) + b"10=123" + between
+    assert differences((wire + b"\n") * 20) == []
+
+
 @pytest.mark.parametrize("size", [*range(4_094, 4_100), 6_000])
 @pytest.mark.parametrize("stripped", [False, True])
 def test_of_a_message_with_a_defect_the_beginning_counts(size: int, stripped: bool) -> None:
