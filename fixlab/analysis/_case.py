@@ -116,6 +116,8 @@ class Case:
         self.poss_dup = frame["poss_dup"].to_numpy(np.bool_)
         self.gap_fill = frame["gap_fill"].to_numpy(np.bool_)
         self.valid = frame["valid"].to_numpy(np.bool_)
+        self.defect = codes(frame, "defect")
+        self.defects = [str(name) for name in frame["defect"].cat.categories]
         self.msg_type = codes(frame, "msg_type")
         self.msg_types = [str(name) for name in frame["msg_type"].cat.categories]
         self.sender = codes(frame, "sender")
@@ -244,7 +246,7 @@ class Case:
         """Whether there is such a row, and it is the begin of a message only."""
         if not 0 <= row < len(self.valid) or self.valid[row]:
             return False
-        return str(self.frame["defect"].iloc[row]) == "truncated"
+        return bool(self.defects[self.defect[row]] == "truncated")
 
     def seconds(self, one: int, other: int) -> float:
         """From one row to another; nan when a time is missing."""

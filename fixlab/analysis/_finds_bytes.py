@@ -1,118 +1,15 @@
-"""Findings about bytes and headers: what single messages show."""
+"""Findings about fields and headers: what single messages show."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from fixlab.analysis._case import Case, Found, Ints, span
-from fixlab.analysis._events import Event, Kind
+from fixlab.analysis._finds_damage import ROWS_MAX
 from fixlab.frames import MISSING, nanoseconds
-
-_CODES = {"body_length": "BODYLENGTH_BAD", "check_sum": "CHECKSUM_BAD"}
-ROWS_MAX = 200  # of one kind that are told one by one
-
-
-class Behind(NamedTuple):
-    """What the rows behind a damaged one show."""
-
-    missed: Event | None  # the gap that it left
-    asked: bool  # whether that was asked for
-    following: int | None  # the next row of its session, or of all where it has none
-    cut_off: bool  # whether a Logon comes next: it was on its way when the line was lost
-
-
-def defects(case: Case) -> Iterator[Found]:
-    """CHECKSUM_BAD, BODYLENGTH_BAD, GARBLED: what is wrong, and whether anybody missed it."""
-    for row in damaged(case):
-        yield defect_of(case, row, behind(case, row))
-
-
-def damaged(case: Case) -> list[int]:
-    """The rows that are told."""
-    rows: list[int] = np.flatnonzero(~case.valid)[:ROWS_MAX].tolist()
-    return rows
-
-
-def behind(case: Case, row: int) -> Behind:
-    """What follows on a damaged row."""
-    missed = _missed(case, row)
-    asked = (
-        missed is not None
-        and missed.gap is not None
-        and bool(case.gap_asks.get((missed.session, missed.sender, missed.gap)))
-    )
-    return Behind(missed, asked, *_cut_off(case, row))
-
-
-def _cut_off(case: Case, row: int) -> tuple[int | None, bool]:
-    """The next row, and whether it is a Logon.
-
-    In a log without line ends the Logon may be damaged by the loss of the line, too.
-    """
-    session, truncated = _name(case.sessions, case.session[row]), case.is_torn(row)
-    following = case.first_after(session, row)
-    # Both sides may have been writing, and a Logon be cut in its turn.
-    while truncated and following is not None and case.is_torn(following):
-        following = case.first_after(session, following)
-    if following is None or case.type_of(following) != "A":
-        return following, False
-    return following, truncated or not case.valid[following]
-
-
-def defect_of(case: Case, row: int, seen: Behind) -> Found:
-    """One finding."""
-    missed, asked = seen.missed, seen.asked
-    defect = str(case.frame["defect"].iloc[row])
-    sender = _name(case.senders, case.sender[row]) or (missed.sender if missed else "")
-    session = _name(case.sessions, case.session[row]) or (missed.session if missed else "")
-    number = int(case.number[row])
-    which = "" if number == MISSING else f" with MsgSeqNum(34) {number}"
-    if seen.cut_off:
-        fate = "The connection was lost in the middle of it."
-        level, confidence, asked = "info", "high", False
-    elif asked:
-        fate, level, confidence = "Its receiver asked for it again.", "", "high"
-    elif missed is not None:
-        fate = "Its number is missing then; nobody asked for it, so the log itself may be cut."
-        level, confidence = "risk", "low"
-    else:
-        fate = "Nobody missed it: the logger masks or rewrites it, or nobody checks."
-        level, confidence = "info", "low"
-    return Found(
-        _CODES.get(defect, "GARBLED"), row, session,
-        f"{sender or 'Unknown sender'}: a message{which} is damaged ({defect}). {fate}",
-        side=sender if asked else "", by=sender, severity=level, confidence=confidence,
-        begin=None if number == MISSING else number,
-        end=None if number == MISSING else number,
-        topics=() if missed is None else (
-            ("gap", missed.session, missed.sender, missed.gap),
-            ("number", missed.session, missed.sender, missed.begin),
-        ),
-    )  # fmt: skip
-
-
-def _name(names: list[str], code: int) -> str:
-    return names[code] if code >= 0 else ""
-
-
-def _missed(case: Case, row: int) -> Event | None:
-    """The gap that the damaged message left: the next one that can be its."""
-    number = int(case.number[row])
-    sender = _name(case.senders, case.sender[row])
-    session = _name(case.sessions, case.session[row])
-    for event in case.of(Kind.GAP):
-        if event.row < row or session not in ("", event.session):
-            continue
-        if number != MISSING and sender == event.sender:
-            if (event.begin or 0) <= number <= (event.end or 0):
-                return event
-        elif not sender or number == MISSING:
-            return event
-    return None
 
 
 def poss_dups(case: Case) -> Iterator[Found]:
@@ -150,6 +47,10 @@ def _stretches(case: Case, code: str, rows: Ints, what: str) -> Iterator[Found]:
             side=sender, by=sender, begin=begin, end=end,
             rows=tuple(int(r) for r in same[1:5]),
         )  # fmt: skip
+
+
+def _name(names: list[str], code: int) -> str:
+    return names[code] if code >= 0 else ""
 
 
 def secrets(case: Case) -> Iterator[Found]:

@@ -16,6 +16,7 @@ from fixlab import redact
 from fixlab.analysis import (
     _finds_bytes,
     _finds_connections,
+    _finds_damage,
     _finds_fills,
     _finds_gaps,
     _finds_numbers,
@@ -79,7 +80,7 @@ def analyze(
     frame = check(log, MESSAGES).reset_index(drop=True)
     lines = log if hasattr(log, "raw") else None
     case = Case(frame, reconstruct(frame, expected_start=expected_start), lines)
-    found = in_order([*found_in(case, schedule), *_finds_bytes.defects(case)])
+    found = in_order([*found_in(case, schedule), *_finds_damage.defects(case)])
     kept, left_out = capped(found)
     return Findings(case, kept, roots(kept), left_out, lines, expected_start=expected_start)
 

@@ -16,8 +16,8 @@ from fixlab import redact
 from fixlab.analysis._case import Extent, Shown
 from fixlab.analysis._codes import CODES
 from fixlab.analysis._events import Reconstruction
-from fixlab.analysis._finds_bytes import ROWS_MAX
 from fixlab.analysis._finds_connections import Schedule
+from fixlab.analysis._finds_damage import ROWS_MAX
 from fixlab.analysis.findings import Findings, capped, in_order, roots
 from fixlab.errors import ConfigError
 from fixlab.frames import MESSAGES, MISSING

@@ -18,8 +18,8 @@ from fixlab import frames, redact
 from fixlab.analysis._case import Case, Extent, Found
 from fixlab.analysis._case import derive as derived
 from fixlab.analysis._events import Direction, Event, Kind, Reconstruction
-from fixlab.analysis._finds_bytes import Behind, behind, damaged, defect_of
 from fixlab.analysis._finds_connections import Schedule
+from fixlab.analysis._finds_damage import Behind, behind, damage_of, defect_of
 from fixlab.analysis._reconstruct import reconstruct
 from fixlab.analysis.findings import capped, found_in, in_order
 from fixlab.frames import MISSING
@@ -246,7 +246,9 @@ def told(
     apart = [each for each in found if each.code in _COUNTED_APART]
     kept, left_out = capped(in_order([e for e in found if e.code not in _COUNTED_APART]))
     nameless: dict[int, Behind] = {}
-    for row in damaged(case):
+    damage = damage_of(case)
+    apart += damage.many
+    for row in damage.rows:
         seen = behind(case, row)
         if case.session[row] >= 0 and case.sessions[case.session[row]]:
             apart.append(defect_of(case, row, seen))

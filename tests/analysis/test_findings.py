@@ -12,12 +12,15 @@ import pytest
 
 import fixlab
 from fixlab.analysis import ledger, resends
+from fixlab.analysis._case import Case
 from fixlab.analysis.findings import Findings, analyze
 from fixlab.errors import ConfigError, FixLabError, SchemaError
 from fixlab.frames import FINDINGS, MESSAGES, check, empty
 from fixlab.logs import read as reading
 from fixlab.logs._sources import sources
+from fixlab.logs.read import read_log
 from fixlab.rules import RULES
+from fixlab.wire.message import encode
 from tests.analysis.logged import read, script, write
 from tests.analysis.planted import LOGON, LOGON_LOGOUT, PLANTS
 from tests.tools.make_dispute_log import LOG
@@ -247,3 +250,53 @@ def test_the_frames_behind_the_findings(tmp_path: Path) -> None:
     assert found.ledger.equals(fixlab.ledger(log))
     assert found.resends.equals(fixlab.resends(log))
     assert len(found.intervals.columns)
+
+
+def hidden(count: int, *, sign: str = "sum") -> str:
+    """A session in whose log all of BUY's orders but the last ones are damaged."""
+    orders = "\n".join(f"{1 + n / 100:.2f} > D {n} {sign}" for n in range(2, count + 2))
+    return f"{LOGON}{orders}\n"
+
+
+def test_many_damaged_messages_that_nobody_missed_are_one_finding(tmp_path: Path) -> None:
+    lost, after = 302, "20 > D {}\n20.1 < 2 2 7={} 16={}\n20.2 > D {} dup\n21 > D {}"
+    text = hidden(300) + f"19 > D {lost} sum\n" + after.format(303, lost, lost, lost, 304)
+    table = found_in(tmp_path, text).table
+    damage = table[table["code"] == "CHECKSUM_BAD"]
+    assert damage["severity"].tolist() == ["info", "fault"]
+    many, one = damage.iloc[0], damage.iloc[1]
+    assert (many["begin_seq_no"], many["end_seq_no"]) == (2, 301)
+    assert many["summary"].startswith("300 of 305 messages of BUY are damaged (check_sum)")
+    assert many["by"] == "BUY"
+    assert pd.isna(many["side"])
+    # Beyond all that is told one by one, this one was missed, and is told.
+    assert (one["begin_seq_no"], one["side"]) == (lost, "BUY")
+
+
+def test_a_few_damaged_messages_are_told_one_by_one(tmp_path: Path) -> None:
+    table = found_in(tmp_path, hidden(3) + "9 > D 5").table
+    assert table[table["code"] == "CHECKSUM_BAD"]["begin_seq_no"].tolist() == [2, 3, 4]
+
+
+def test_what_is_cut_all_through_is_not_searched_again_for_each_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wires = [
+        encode(b"FIX.4.4", b"35=D\x0134=%d\x0149=BUY\x0156=SELL\x0158=x\x01" % number)[:-7]
+        for number in range(1, 1_000)
+    ]
+    path = tmp_path / "a.log"
+    path.write_bytes(b"\n".join(wires + [wires[4].replace(b"34=5", b"34=")] * 200))
+    steps = 0
+    first_after = Case.first_after
+
+    def counted(self: Case, session: str, row: int) -> int | None:
+        nonlocal steps
+        steps += 1
+        return first_after(self, session, row)
+
+    monkeypatch.setattr(Case, "first_after", counted)
+    table = analyze(read_log(path)).table
+    assert table["summary"].str.contains("999 of ").sum() == 1
+    assert (table["code"] == "GARBLED").sum() > 50
+    assert steps < 5 * 200 + 10

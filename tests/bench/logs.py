@@ -247,7 +247,7 @@ def run() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     made = {
         style: made_logs.write(folder / f"{style}-{LARGE}.log", LARGE, style)
-        for style in made_logs.STYLES
+        for style in (*made_logs.STYLES, "hidden")
     }
     small = made_logs.write(folder / f"soh-{SMALL}.log", SMALL, "soh")
     _large(made["soh"])
@@ -350,12 +350,13 @@ def _styles(made: dict[str, Path]) -> None:
     for style, path in made.items():
         size, used = path.stat().st_size, found[style]["cpu"]
         figure = f"{size / used / 1e6:,.0f} MB/s, {LARGE / used:,.0f}/s"
-        goal = "" if style in ("soh", "caret") else "<= 1.5x"
+        goal = "" if style in ("soh", "caret", "hidden") else "<= 1.5x"
         rows.append(Row(style, figure, f"{used / size / base:.2f}x", goal))
     notes = (
         "The same messages as other loggers write them; ratio: time a byte, to that of SOH.\n"
         "bar: | for SOH. caret: ^A. quickfix: a time before each. events: time, thread, IN or "
-        "OUT, |, and a line of text behind each."
+        "OUT, |, and a line of text behind each.\n"
+        "hidden: as soh, with accounts hidden, so that all lengths are wrong."
     )
     table("Reading other styles", notes, rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from fixlab.times import NANOSECONDS, format_utc, parse_start
 from fixlab.wire.message import encode
 
 _START = parse_start("2026-01-05T09:00:00")
+_ACCOUNT = re.compile(rb"(\x011=)[^\x01]*")
 STYLES = ("soh", "bar", "quickfix", "caret", "events")
 
 
@@ -66,6 +68,8 @@ def line(now: int, wire: bytes, style: str) -> bytes:
     """One message as a logger of that style writes it."""
     if style == "bar":
         return wire.replace(b"\x01", b"|") + b"\n"
+    if style == "hidden":
+        return _ACCOUNT.sub(b"\\1***", wire) + b"\n"
     if style == "caret":
         return wire.replace(b"\x01", b"^A") + b"\n"
     stamp = format_utc(now, 9)

@@ -96,14 +96,14 @@ def test_logs_without_any_session(tmp_path: Path, data: bytes) -> None:
 def test_damaged_messages_beyond_those_that_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fixlab.analysis import _finds_bytes, findings
+    from fixlab.analysis import _finds_bytes, _finds_damage, findings
 
-    for module in (_finds_bytes, _log):
+    for module in (_finds_bytes, _finds_damage, _log):
         monkeypatch.setattr(module, "ROWS_MAX", 7)
     monkeypatch.setattr(findings, "_SAME_MAX", 3)
-    for seed in range(3):
+    for seed in range(6):
         maker = Maker(60 + seed)
-        maker.trouble = 0.3
+        maker.trouble, maker.hidden = (0.3, 0.0) if seed < 3 else (0.05, 0.9)
         (tmp_path / "a.log").write_bytes(maker.log(150))
         assert_same(tmp_path, 4_000)
 
