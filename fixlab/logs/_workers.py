@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from io import FileIO
 from typing import BinaryIO, cast
 
 from fixlab import redact
@@ -82,7 +83,7 @@ def _send(result: Result, target: BinaryIO) -> None:
     target.flush()
 
 
-def _received(source: BinaryIO) -> Result:
+def _received(source: FileIO) -> Result:
     length, count = (int.from_bytes(_exactly(source, _SIZE), "big") for _ in range(2))
     sizes = [int.from_bytes(_exactly(source, _SIZE), "big") for _ in range(count)]
     text = _exactly(source, length)
@@ -90,11 +91,11 @@ def _received(source: BinaryIO) -> Result:
     return result
 
 
-def _exactly(source: BinaryIO, size: int) -> bytearray:
+def _exactly(source: FileIO, size: int) -> bytearray:
     data = bytearray(size)
     view = memoryview(data)
     while len(view):
-        got = source.readinto(view)  # type: ignore[attr-defined]  # all raw files have it
+        got = source.readinto(view)
         if not got:
             raise EOFError("it ended in the middle of a result")
         view = view[got:]
@@ -115,7 +116,7 @@ class _Worker:
             env=environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         self._into = cast(BinaryIO, self._process.stdin)
-        self._out = cast(BinaryIO, self._process.stdout)
+        self._out = cast(FileIO, self._process.stdout)
         self._started = False
         self.since = time.monotonic()  # it had nothing to do
         with suppress(ImportError, OSError):  # elsewhere the pipe is as large as it is
