@@ -306,9 +306,9 @@ class Case:
         )
 
     @cached_property
-    def answered(self) -> set[int]:
-        """Requests that were answered to their end."""
-        return {e.request for e in self.of(Kind.ANSWERED) if e.request is not None}
+    def answered(self) -> dict[int, int]:
+        """Requests that were answered to their end -> the row that completed the answer."""
+        return {e.request: e.row for e in self.of(Kind.ANSWERED) if e.request is not None}
 
     def ask_of(self, event: Event) -> Event | None:
         """The ResendRequest that an event is about."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 
 from fixlab.analysis._case import Case, Found, connection_topic, gap_topic, span
 from fixlab.analysis._events import Event, Kind
@@ -15,7 +16,7 @@ _AGAIN_SECONDS = 5.0  # asking again later than that is a second try, not redund
 _PATIENCE_SECONDS = 10.0
 _HELD_MAX = 4_096  # rows in which held messages are looked for
 _HUGE_MESSAGES, _HUGE_SECONDS = 5_000, 60.0
-_LOOP_REQUESTS = 3
+_LOOP_REQUESTS, _LOOP_ANSWERS = 3, 2
 _STORM_REQUESTS = 3
 
 
@@ -67,9 +68,9 @@ def _loops(
     for event in asks:
         if id(event) not in again and event.begin is not None:
             by_begin[event.begin].append(event)
-    answered = case.answered
     for begin, same in by_begin.items():
-        if len(same) < _LOOP_REQUESTS or sum(e.request in answered for e in same) < 2:
+        answers = _answered_in_between(case, same)
+        if len(same) < _LOOP_REQUESTS or answers < _LOOP_ANSWERS:
             continue
         excused |= {event.row for event in same}
         first, last = same[0], same[-1]
@@ -84,13 +85,24 @@ def _loops(
             side, why = first.sender, f"{first.sender}'s answer lacks PossDupFlag(43)=Y"
         yield Found(
             "RESEND_LOOP", first.row, first.session,
-            f"{first.receiver} asked {len(same)} times for {first.sender}'s numbers from "
-            f"{begin} on, and got them each time: {why}.",
+            f"{first.receiver} asked {len(same)} times for {first.sender}'s MsgSeqNum(34) from "
+            f"{begin} on, though its requests were answered: {why}.",
             side=side, by=first.receiver, begin=begin, end=first.end,
             confidence="high" if unflagged else "medium",
             rows=(*(e.row for e in same[1:4]), last.row),
             topics=tuple(t for e in same for t in gap_topic(e)) + connection_topic(first),
         )  # fmt: skip
+
+
+def _answered_in_between(case: Case, same: list[Event]) -> int:
+    """How many of these requests had their answer when the next one left.
+
+    One answer that comes late ends all of them, and shows that the requester was patient.
+    """
+    return sum(
+        case.answered.get(ask.request or 0, following.row) < following.row
+        for ask, following in pairwise(same)
+    )
 
 
 def _redundant(asks: list[Event], redundant: list[Event]) -> Found:
@@ -99,12 +111,13 @@ def _redundant(asks: list[Event], redundant: list[Event]) -> Found:
     # Mostly the same range again and again: said once.
     spans = list(dict.fromkeys(span(e.begin, e.end) for e in redundant))
     ranges = ", ".join(spans[:3]) + (", ..." if len(spans) > 3 else "")
+    earlier = [e.row for e in asks if e.row < first.row and _overlap(e, first)]
     return Found(
         "RESEND_STORM" if storm else "RESEND_OVERLAP", first.row, first.session,
-        f"{first.receiver} asked {_times(len(redundant))} more for numbers of {first.sender} "
-        f"({ranges}) that it had asked for already.",
+        f"{first.receiver} asked {_times(len(redundant))} more for {first.sender}'s "
+        f"MsgSeqNum(34) {ranges}, which it had asked for already.",
         side=first.receiver, by=first.receiver, begin=first.begin, end=first.end,
-        rows=tuple(e.row for e in redundant[1:4]),
+        rows=(*earlier[-1:], *(e.row for e in redundant[1:4])),
         topics=tuple(t for e in redundant for t in gap_topic(e)) + _request_topics(redundant),
     )  # fmt: skip
 
@@ -245,16 +258,26 @@ def answers(case: Case) -> Iterator[Found]:
                 severity="" if sent else "risk", confidence="high" if sent else "medium",
                 rows=(ask.row,), topics=gap_topic(event) + gap_topic(ask),
             )  # fmt: skip
-        lasted = case.seconds(ask.row, event.row)
+        lasted = _replay_seconds(case, event, ask)
         if event.count >= _HUGE_MESSAGES or lasted >= _HUGE_SECONDS:
             yield Found(
                 "RESEND_HUGE", ask.row, event.session,
                 f"{event.sender} replayed {event.count:,} messages in {lasted:.3g} s for "
-                f"{event.receiver}'s request for {span(event.begin, event.end)}.",
+                f"{event.receiver}'s request for MsgSeqNum(34) {span(event.begin, event.end)}.",
                 by=event.receiver, begin=event.begin, end=event.end, rows=(event.row,),
             )  # fmt: skip
         if event.live:
             yield from _interleaved(case, event, ask)
+
+
+def _replay_seconds(case: Case, event: Event, ask: Event) -> float:
+    """How long an answer took from its first message to its last, however long it was due."""
+    lasted = case.seconds(ask.row, event.row)
+    if not lasted >= _HUGE_SECONDS:
+        return lasted
+    rows = case.between(event.session, event.sender, ask.row, event.row)
+    answer = rows[case.poss_dup[rows] | case.is_type(rows, "4")]
+    return case.seconds(int(answer[0]), event.row) if len(answer) else 0.0
 
 
 def _interleaved(case: Case, event: Event, ask: Event) -> Iterator[Found]:

@@ -105,7 +105,7 @@ def test_what_follows_is_told_with_the_root_by_its_number() -> None:
     told = analyze(fixlab.read_log(LOG)).summary()
     assert "  From this follows: SEQ_GAP [4]." in told
     assert "  From this follows: LOGON_REFUSED [7]." in told
-    assert "(63 to 65) that it had asked for already" in told
+    assert "VENUE's MsgSeqNum(34) 63 to 65, which it had asked for already" in told
 
 
 def test_findings_of_one_kind_are_one_paragraph(tmp_path: Path) -> None:
