@@ -136,8 +136,8 @@ def before_logon(case: Case) -> Iterator[Found]:
         lost = _logon_lost(case, event)
         yield Found(
             "MSG_BEFORE_LOGON", event.row, event.session,
-            f"{event.by} sends {event.begin} (MsgType(35) {case.type_of(event.row)}) before "
-            "the Logon is answered."
+            f"{event.by} sends MsgSeqNum(34) {event.begin} (MsgType(35) "
+            f"{case.type_of(event.row)}) before the Logon is answered."
             + (" Its Logon may have been lost on the way." if lost else ""),
             side="" if lost else event.by, by=event.by, begin=event.begin, end=event.end,
             severity="risk" if lost else "", confidence="low" if lost else "high",
@@ -177,8 +177,8 @@ def logouts(case: Case) -> Iterator[Found]:
         seen.add(key)
         yield Found(
             "MSG_AFTER_LOGOUT", new[0], event.session,
-            f"{event.by} sends {span(event.begin, event.end)} (MsgType(35) "
-            f"{case.type_of(new[0])}) behind its own Logout.",
+            f"{event.by} sends MsgSeqNum(34) {span(event.begin, event.end)} (MsgType(35) "
+            f"{case.type_of(new[0])}) after its own Logout.",
             side=event.by, by=event.by, begin=event.begin, end=event.end,
             topics=connection_topic(event), rows=tuple(new[1:4]),
         )  # fmt: skip

@@ -148,8 +148,9 @@ def _ignored(case: Case, asks: list[Event], excused: set[int]) -> Iterator[Found
                     break  # RRQ-06: to who asks, it was not answered in time
                 yield Found(
                     "GAPFILL_IGNORED", event.row, event.session,
-                    f"{event.receiver} asks again for {event.begin}, which {event.sender}'s "
-                    f"gap fill {begin} to NewSeqNo(36) {end + 1} had covered."
+                    f"{event.receiver} asks again for {event.sender}'s MsgSeqNum(34) "
+                    f"{event.begin}, which a gap fill from {begin} to NewSeqNo(36) {end + 1} "
+                    "had covered."
                     + ("" if shown is not None
                        else " Whether it had arrived by then the log cannot tell."),
                     side=event.receiver if shown is not None else "", by=event.receiver,
@@ -195,8 +196,8 @@ def _unjustified(case: Case, event: Event) -> Iterator[Found]:
         what = "was never sent" if event.cause == "not_sent" else "had arrived"
         yield Found(
             "RESEND_UNJUSTIFIED", event.row, event.session,
-            f"{event.receiver} asks for {event.sender}'s {span(event.begin, event.end)}, which "
-            f"{what} as far as the log shows.",
+            f"{event.receiver} asks for {event.sender}'s MsgSeqNum(34) "
+            f"{span(event.begin, event.end)}, which {what} as far as the log shows.",
             side=event.receiver, by=event.receiver, begin=event.begin, end=event.end,
             confidence="high" if inside else "medium",
             topics=gap_topic(event) + connection_topic(event) + _request_topics([event]),
@@ -226,8 +227,8 @@ def ranges(case: Case) -> Iterator[Found]:
             missed = span(low[0].begin, low[-1].end) if low else "what stands before it"
             yield Found(
                 code, event.row, event.session,
-                f"{event.receiver} asks for {event.sender}'s numbers from {event.begin} on, "
-                f"and not for {missed}, which it has not got either.",
+                f"{event.receiver} asks for {event.sender}'s MsgSeqNum(34) from {event.begin} "
+                f"on, and not for {missed}, which it has not got either.",
                 side=event.receiver, by=event.receiver, begin=event.begin, end=event.end,
                 rows=tuple(e.row for e in fills[:2]),
                 topics=gap_topic(event) + connection_topic(event),
@@ -249,7 +250,7 @@ def answers(case: Case) -> Iterator[Found]:
             short = total - event.answered
             yield Found(
                 "RESEND_INCOMPLETE", event.row, event.session,
-                f"{event.sender}'s answer to {event.receiver}'s request for "
+                f"{event.sender}'s answer to {event.receiver}'s request for MsgSeqNum(34) "
                 f"{span(event.begin, event.end)} leaves out {short} "
                 f"number{'' if short == 1 else 's'}."
                 + ("" if sent else " Whether they were lost on the way its own log tells."),
@@ -294,7 +295,7 @@ def _interleaved(case: Case, event: Event, ask: Event) -> Iterator[Found]:
         yield Found(
             "REPLAY_INTERLEAVED", new[0], event.session,
             f"{event.sender} sent {len(new)} new message{'s'[len(new) == 1 :]} in the middle "
-            f"of its replay of {span(event.begin, event.end)}.",
+            f"of its replay of MsgSeqNum(34) {span(event.begin, event.end)}.",
             side=event.sender, by=event.sender, begin=event.begin, end=event.end,
             rows=(ask.row, event.row), topics=gap_topic(event),
         )  # fmt: skip
@@ -319,11 +320,12 @@ def _unanswered(case: Case, event: Event) -> Iterator[Found]:
     if shown is None:
         shown = would_ask(case, ask, ask.by, ask.sender, case.end_of(ask))
     sure = shown is not None or event.answered > 0
-    part = f"only {event.answered} numbers of " if event.answered else ""
-    none = "" if event.answered else " not"
+    did = "did not answer"
+    if event.answered:
+        did = f"answered only {event.answered} number{'s'[event.answered == 1 :]} of"
     yield Found(
         "RESEND_INCOMPLETE" if event.answered else "RESEND_UNANSWERED", ask.row, event.session,
-        f"{event.sender} did{none} answer {part}{event.receiver}'s request for "
+        f"{event.sender} {did} {event.receiver}'s request for MsgSeqNum(34) "
         f"{span(ask.begin, ask.end)}, and went on sending for "
         f"{case.seconds(ask.row, new[-1]):.3g} s."
         + ("" if sure else " Whether the request reached it the log cannot tell."),

@@ -82,8 +82,10 @@ def _late(case: Case, end: Event, sender: str, begin: int, seconds: int) -> Iter
         line = " Its SendingTime(52) shows that it spoke in time: the line was slow."
         yield Found(
             "HEARTBEAT_LATE", row, end.session,
-            f"{sender} was silent for {quiet[worst] / SECOND:.3g} s, HeartBtInt(108) is "
-            f"{seconds} s; {len(late)} such silences in this connection."
+            f"{sender} was silent for {quiet[worst] / SECOND:.3g} s while HeartBtInt(108) is "
+            f"{seconds} s"
+            + (f", the longest of {len(late)} such silences in this connection."
+               if len(late) > 1 else ".")
             + (line if timely else ""),
             side="" if timely else sender, by=sender, rows=(before,),
             topics=connection_topic(end),
@@ -132,7 +134,8 @@ def _missing(
             return
         yield Found(
             "HEARTBEAT_MISSING", at, end.session,
-            f"{sender} says nothing more for {quiet:.3g} s, HeartBtInt(108) is {seconds} s. "
+            f"{sender} says nothing more for {quiet:.3g} s while HeartBtInt(108) is "
+            f"{seconds} s. "
             "Whether it stood still or the line was dead the log cannot tell.",
             by=sender, rows=(last,), confidence="medium", topics=connection_topic(end),
         )  # fmt: skip
@@ -165,7 +168,7 @@ def _unanswered(case: Case, event: Event) -> Iterator[Found]:
         )
     yield Found(
         "TESTREQ_UNANSWERED", event.row, event.session,
-        f"{event.receiver} does not answer {event.sender}'s TestRequest(1) of "
+        f"{event.receiver} does not answer {event.sender}'s TestRequest(1) with "
         f"MsgSeqNum(34) {int(case.number[event.row])} in {lasted:.3g} s, {what}",
         side=event.receiver if proof is not None else "", by=event.sender,
         severity="" if proof is not None else "risk",

@@ -9,13 +9,13 @@ import pandas as pd
 
 from fixlab import redact
 from fixlab.analysis._case import Extent
-from fixlab.analysis._report_tables import Times, sums
+from fixlab.analysis._report_tables import FILLED_OVER, Times, by_side, sums
 
 _PARAGRAPHS_MAX = 20
 _LINES_MAX = 5  # of one paragraph
 _NOTES_MAX = 20
 _NUMBERS_MAX = 6  # of findings, beside a code that follows
-_KEY = "[n] is the number of a finding, here, in evidence(n) and on the page of to_html."
+_KEY = "[n] is the number of a finding: here, in evidence(n) and on the page of to_html."
 
 
 class Letter(NamedTuple):
@@ -42,7 +42,7 @@ def _told(letter: Letter) -> Iterator[str]:
     yield _about(letter, times)
     yield _verdict(letter)
     if len(letter.ledger):
-        yield sums(letter.ledger)
+        yield sums(letter.ledger) + _filled_over(letter.table)
     findings = letter.table.to_dict("records")
     roots = [i for i, each in enumerate(findings) if pd.isna(each["caused_by"])]
     follow: dict[int, list[int]] = {}
@@ -74,6 +74,14 @@ def _told(letter: Letter) -> Iterator[str]:
         yield _KEY
 
 
+def _filled_over(table: pd.DataFrame) -> str:
+    """That not all of what was gap-filled could be left out, by the findings that say so."""
+    found = table.index[table["code"] == "APP_MSG_FILLED_OVER"].tolist()
+    if not found:
+        return ""
+    return f" {FILLED_OVER}: {_numbers(found)}."
+
+
 def _about(letter: Letter, times: Times) -> str:
     names = letter.sessions
     shown = ", ".join(_plain(name) for name in names[:3]) or "No session"
@@ -87,11 +95,8 @@ def _verdict(letter: Letter) -> str:
     severity = letter.table["severity"]
     faults, risks = letter.table[severity == "fault"], int((severity == "risk").sum())
     if len(faults):
-        sides = faults["side"].astype("str").where(faults["side"].notna(), "an unknown side")
-        by = [f"{count} by {_plain(str(side))}" for side, count in sides.value_counts().items()]
-        who = ", ".join(by) if len(by) > 1 else by[0].partition(" ")[2]
         also = f"; {_many(risks, 'risk')}" if risks else ""
-        return f"{_many(len(faults), 'fault')}, {who}{also}."
+        return f"{_many(len(faults), 'fault')}, {_plain(by_side(faults))}{also}."
     if risks:
         return f"No rule is broken as far as this log shows, but {_many(risks, 'risk')}."
     if letter.extent.rows:
@@ -134,7 +139,7 @@ def _whose(finding: Mapping[Any, Any], count: int) -> str:
     side, severity = finding["side"], finding["severity"]
     what = f"a {severity}" if count == 1 else f"{count:,} {severity}s"
     if pd.isna(side):
-        who = ", whose doing it is the log does not show"
+        who = ", laid to neither side"
     else:
         who = f" of {_plain(side)}" if severity == "fault" else f", the doing of {_plain(side)}"
     sure = finding["confidence"]
@@ -156,12 +161,12 @@ def _led(numbers: Sequence[int], findings: Sequence[Mapping[Any, Any]]) -> str:
     of_code: dict[str, list[int]] = {}
     for i in sorted(numbers):
         of_code.setdefault(str(findings[i]["code"]), []).append(i)
-    return "; ".join(
-        f"{code} "
-        + " ".join(f"[{i}]" for i in found[:_NUMBERS_MAX])
-        + (f" and {len(found) - _NUMBERS_MAX:,} more" if len(found) > _NUMBERS_MAX else "")
-        for code, found in of_code.items()
-    )
+    return "; ".join(f"{code} {_numbers(found)}" for code, found in of_code.items())
+
+
+def _numbers(found: Sequence[int]) -> str:
+    more = f" and {len(found) - _NUMBERS_MAX:,} more" if len(found) > _NUMBERS_MAX else ""
+    return " ".join(f"[{i}]" for i in found[:_NUMBERS_MAX]) + more
 
 
 def _many(count: int, noun: str) -> str:

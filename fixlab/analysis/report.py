@@ -14,7 +14,9 @@ from fixlab import __version__, facts, pages
 from fixlab.analysis._case import Extent
 from fixlab.analysis._evidence import Evidence
 from fixlab.analysis._report_tables import (
+    FILLED_OVER,
     Times,
+    by_side,
     ledger_table,
     numbers_of,
     requests_table,
@@ -28,6 +30,7 @@ _LISTED_MAX = 500  # findings in the list
 _DETAILS_MAX = 200  # of these told in full, faults first
 _LINES_MAX = 12  # of evidence
 _LINE_MAX = 1_000  # characters of one
+_SENDER_MAX = 24  # characters of who sent it; the line has all of them
 _SIGNS = {"fault": "✗", "risk": "!", "info": "·"}
 _NAMES = {"fault": "Faults", "risk": "Risks", "info": "Notes"}
 _MEANINGS = {
@@ -65,15 +68,14 @@ def page(content: Content) -> str:
     parts = [
         _headline(content),
         _counts(content),
+        *_filled_over(content.table),
         _facts(own, content.about, times),
         *_listed(content, times),
         *_pictures(content.figures),
         *_details(content, times),
         *ledger_table(content.ledger, times),
         *requests_table(content.resends, times),
-        f"<footer>Made by fixlab {_text(__version__)} from the log. Times are UTC, as the log "
-        "has them. Rule ids are fixlab's; behind each rule stands its place in the FIX "
-        "documents. Secrets are masked.</footer>",
+        _FOOTER,
     ]
     return pages.document(f"FIX session log: {_words(content)}", "\n".join(parts), style=_STYLE)
 
@@ -90,10 +92,7 @@ def _words(content: Content) -> str:
     """What was found, in one sentence without a full stop."""
     faults = _roots(content.table, "fault")
     if len(faults):
-        sides = faults["side"].astype("str").where(faults["side"].notna(), "an unknown side")
-        who = ", ".join(f"{count} by {side}" for side, count in sides.value_counts().items())
-        only = who.partition(" ")[2]
-        words = f"{_many(len(faults), 'fault')}, {who if ',' in who else only}"
+        words = f"{_many(len(faults), 'fault')}, {by_side(faults)}"
         risks = len(_roots(content.table, "risk"))
         return f"{words}; {_many(risks, 'risk')}" if risks else words
     unrecovered = _unrecovered(content.ledger)
@@ -133,6 +132,20 @@ def _counts(content: Content) -> str:
     return f'<ul class="counts">{items}</ul>'
 
 
+def _filled_over(found: pd.DataFrame) -> Iterator[str]:
+    """A line about what counts as recovered, and yet never came."""
+    over = found.index[found["code"] == "APP_MSG_FILLED_OVER"].tolist()
+    if over:
+        told = set(_told_in_full(found)[:_DETAILS_MAX])
+        shown = ", ".join(_link(i, told) for i in over[:_LINES_MAX])
+        more = f" and {len(over) - _LINES_MAX:,} more" if len(over) > _LINES_MAX else ""
+        yield f"<p>{FILLED_OVER}: see finding {shown}{more}.</p>"
+
+
+def _link(i: int, told: set[int]) -> str:
+    return f'<a href="#finding-{i}">{i}</a>' if i in told else f"{i}"
+
+
 def _unrecovered(ledger: pd.DataFrame) -> int:
     return int(ledger.loc[~ledger["how"].isin(_RECOVERED), "count"].sum())
 
@@ -154,7 +167,7 @@ def _facts(messages: pd.DataFrame, about: Mapping[str, str], times: Times) -> st
         "Session" if len(sessions) == 1 else "Sessions": _several(sessions),
         "Log": _several(files),
         "Messages": f"{len(messages):,}" + (f", {bad:,} of them garbled" if bad else ""),
-        "Covers": times.span(Extent.of(nanoseconds(messages, "time"))),
+        "Covers (UTC)": times.span(Extent.of(nanoseconds(messages, "time"))),
         **about,
     }
     return pages.facts(rows)
@@ -224,9 +237,8 @@ def _notes(notes: Iterable[str]) -> Iterator[str]:
 def _row(found: pd.DataFrame, i: int, times: Times, told: set[int]) -> str:
     one = found.loc[i]
     numbers = numbers_of(one["begin_seq_no"], one["end_seq_no"]) or _given(one["msg_seq_num"])
-    number = f'<a href="#finding-{i}">{i}</a>' if i in told else f"{i}"
     return (
-        f'<tr class="{one["severity"]}"><th scope="row">{number}</th>'
+        f'<tr class="{one["severity"]}"><th scope="row">{_link(i, told)}</th>'
         f"<td>{_text(_given(one['summary']))}<small>{_text(_given(one['code']))}"
         f"{_cause(one['caused_by'], told)}</small></td>"
         f"<td>{_text(_given(one['side']))}</td><td>{times.told(one['time'])}</td>"
@@ -238,8 +250,7 @@ def _cause(caused_by: object, told: set[int]) -> str:
     given = _given(caused_by)
     if not given:
         return ""
-    link = f'<a href="#finding-{given}">{given}</a>' if int(given) in told else given
-    return f", follows from {link}"
+    return f", follows from {_link(int(given), told)}"
 
 
 def _rules(rule: object) -> str:
@@ -320,16 +331,29 @@ def _line(row: pd.Series, line: str, times: Times) -> str:
     name = facts.message_name(str(row["msg_type"]), known) or ""
     if not row["valid"]:
         name = f"{name} ({row['defect']})".strip()
-    cut = line if len(line) <= _LINE_MAX else f"{line[:_LINE_MAX]}…"
+    sender = _cut(str(row["sender"]), _SENDER_MAX)
     return (
-        f"<tr><td>{times.told(row['time'])}</td><td>{_text(str(row['sender']))} →</td>"
-        f"<td>{_text(name)}</td><td>{pages.wire(cut)}</td></tr>"
+        f"<tr><td>{times.told(row['time'])}</td><td>{_text(sender)} →</td>"
+        f"<td>{_text(name)}</td><td>{pages.wire(_cut(line, _LINE_MAX))}</td></tr>"
     )
+
+
+def _cut(text: str, size: int) -> str:
+    return text if len(text) <= size else f"{text[:size]}…"
+
+
+_FOOTER = (
+    f"<footer>Made by fixlab {_text(__version__)} from the log. Times are UTC, as the log has "
+    "them. Numbers are MsgSeqNum(34). Rule ids are fixlab's; behind each rule stands its place "
+    "in the FIX documents: TC is a session test case, V2 is FIX 4.4 Volume 2, SL the FIX "
+    "Session Layer specification of 2020. Secrets are masked.</footer>"
+)
 
 
 _STYLE = """
 .fault { --now: var(--bad); } .risk { --now: var(--warn); } .info { --now: var(--quiet); }
 .fine { --now: var(--good); }
+h3 .chip { min-width: 0; }
 .findings th:first-child { width: 2.6rem; }
 .findings .group small, h3 small { display: inline; font-weight: 400; margin-left: .4rem;
   color: var(--soft); }
@@ -344,7 +368,7 @@ _STYLE = """
   color: var(--soft); white-space: nowrap; }
 .act td { color: var(--soft); font-style: italic; }
 @media (max-width: 40rem) {
-  .wide table { min-width: 44rem; }
+  .wide table, img { min-width: 44rem; }
   .wire td:nth-child(n) { display: block; width: auto; border: 0; padding: 0 .5rem; }
   .wire tr { display: block; padding: .2rem 0; border-bottom: 1px solid var(--line); }
   .findings th:nth-child(n+4), .findings td:nth-child(n+4) { display: none; } }

@@ -73,11 +73,14 @@ def test_the_summary_says_who_what_when_and_what_to_do(tmp_path: Path) -> None:
     lines = found.summary().split("\n")
     assert lines[0].endswith(", 2026-01-05 09:00:00.000 to 09:00:10.100 UTC.")
     assert lines[1] == "No rule is broken as far as this log shows, but 1 risk."
-    assert lines[2] == "1 number was missing: 1 gap-filled."
+    assert lines[2] == (
+        "1 number was missing: 1 gap-filled. "
+        f"Application messages were filled over instead of replayed: [{at}]."
+    )
     assert lines[4] == "APP_MSG_FILLED_OVER, a risk, the doing of BUY:"
     assert lines[5] == (
-        f"  [{at}] 09:00:03.200, row {found.evidence(at).rows[-1]}: BUY filled over 1 "
-        "application message (MsgType(35) D, 3) that SELL asked for."
+        f"  [{at}] 09:00:03.200, row {found.evidence(at).rows[-1]}: BUY filled over "
+        "NewOrderSingle(D) with MsgSeqNum(34) 3, which SELL had asked for."
     )
     assert lines[6].startswith("  Rule RSP-01: Application messages are replayed")
     assert lines[7].startswith("  What to do: Reconcile these business messages")
@@ -121,7 +124,7 @@ def test_findings_of_one_kind_are_one_paragraph(tmp_path: Path) -> None:
     told = found_in(tmp_path, LOGON + "1 > D 2\n" + "\n".join(lines)).summary()
     assert told.count("APP_MSG_FILLED_OVER") == 1
     assert "APP_MSG_FILLED_OVER, 7 risks, the doing of BUY:" in told
-    assert told.count("BUY filled over 1 application message ") == 5
+    assert told.count("BUY filled over NewOrderSingle(D) with MsgSeqNum(34) ") == 5
     assert "… and 2 more of it: see `table`." in told
 
 

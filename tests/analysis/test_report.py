@@ -81,6 +81,11 @@ def headline(*rows: dict[str, Any]) -> str:
         ([CUT, STORM, FILLED, FILLED, LOW], "✗ 3 faults, 2 by VENUE, 1 by FIRM; 1 risk"),
         ([FILLED], "✗ 1 fault, by VENUE"),
         ([{**FILLED, "side": None}], "✗ 1 fault, by an unknown side"),
+        # A few sides are named, the others counted.
+        (
+            [{**FILLED, "side": f"V{n}"} for n in (1, 2, 2, 3, 4, 4, 5)],
+            "✗ 7 faults, 2 by V2, 2 by V4, 1 by V1 and 2 by 2 others",
+        ),
         # A consequence is no further fault.
         ([FILLED, {**LOW, "caused_by": 0}], "✗ 1 fault, by VENUE"),
         ([CUT, STORM], "! No fault seen, 1 risk"),
@@ -106,6 +111,13 @@ def test_a_lost_number_is_in_the_heading_even_without_a_finding(tmp_path: Path) 
     assert "2 numbers were missing: 2 still missing." in outline.words["p"]
     assert "3 to 4" in outline.words["td"]
     assert "never" in outline.words["td"]
+
+
+def test_what_was_filled_over_is_told_beside_the_counts() -> None:
+    over = "Application messages were filled over instead of replayed"
+    assert over not in page(dispute(STORM))
+    told = page(dispute(STORM, FILLED))
+    assert f'<p>{over}: see finding <a href="#finding-1">1</a>.</p>' in told
 
 
 def test_findings_stand_in_groups_the_worst_first() -> None:
