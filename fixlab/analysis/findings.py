@@ -69,8 +69,17 @@ def analyze(
       Without it a log that begins in the middle is not judged on what came before.
     - `schedule`: when the session is open; Logons outside of it are findings.
 
-    Returns `Findings`. One trouble is one finding, at its root; what follows from it names it
-    in `caused_by` and counts as info. What the log cannot tell lowers the confidence.
+    Returns `Findings`. A finding is a "fault" where a rule was broken, a "risk" where none was
+    and it will hurt all the same, and else an "info". One trouble is one finding, at its root;
+    what follows from it names it in `caused_by` and counts as info. What the log cannot tell
+    lowers the confidence.
+
+    For example, who broke a rule, and the messages that show the first case:
+
+        found = fixlab.analyze(fixlab.read_log("venue.log"))
+        faults = found.table[found.table["severity"] == "fault"]
+        faults[["time", "side", "rule", "summary"]]
+        found.evidence(faults.index[0])
 
     Raises `SchemaError` when `log` is no such frame; `ConfigError` for an `expected_start`
     with a CompID that is not in the log, or a number below 1.
@@ -153,10 +162,12 @@ class Findings:
     """What `analyze` found. `print(findings.summary())` tells it like a colleague would.
 
     - `table`: one row a finding, schema `fixlab.frames.FINDINGS`, in the order of the log.
-    - `evidence(i)`: the messages that show finding `i`.
+    - `faults`: how many of them are faults.
+    - `evidence(i)`: the messages that show finding `i`, which is its row in `table`.
     - `to_html(path)`: all of it as a page to send.
     - `only(session)`: the findings of one session.
-    - `gaps`, `ledger`, `resends`, `intervals`: the frames behind the findings.
+    - `gaps`, `ledger`, `resends`, `intervals`: the frames behind the findings; `messages`: the
+      log itself.
     - `left_out`: code -> findings of a kind beyond the first 100, which are not in `table`.
     """
 
