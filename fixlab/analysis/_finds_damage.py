@@ -195,6 +195,8 @@ def defect_of(case: Case, row: int, seen: Behind) -> Found:
     elif missed is not None:
         fate = f"Its number is missing then; {_UNASKED.format('it')}"
         level, confidence = "risk", "low"
+    elif defect == "truncated" and seen.following is None:
+        fate, level, confidence = "The log ends in the middle of it", "info", "high"
     else:
         fate = _UNMISSED.format("it", "it").capitalize()
         level, confidence = "info", "low"

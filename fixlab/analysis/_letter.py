@@ -42,7 +42,8 @@ def _told(letter: Letter) -> Iterator[str]:
     yield _about(letter, times)
     yield _verdict(letter)
     if len(letter.ledger):
-        yield sums(letter.ledger) + _filled_over(letter.table)
+        yield sums(letter.ledger)
+        yield from _filled_over(letter.table)
     findings = letter.table.to_dict("records")
     roots = [i for i, each in enumerate(findings) if pd.isna(each["caused_by"])]
     follow: dict[int, list[int]] = {}
@@ -74,12 +75,11 @@ def _told(letter: Letter) -> Iterator[str]:
         yield _KEY
 
 
-def _filled_over(table: pd.DataFrame) -> str:
+def _filled_over(table: pd.DataFrame) -> Iterator[str]:
     """That not all of what was gap-filled could be left out, by the findings that say so."""
     found = table.index[table["code"] == "APP_MSG_FILLED_OVER"].tolist()
-    if not found:
-        return ""
-    return f" {FILLED_OVER}: {_numbers(found)}."
+    if found:
+        yield f"{FILLED_OVER}: {_numbers(found)}."
 
 
 def _about(letter: Letter, times: Times) -> str:

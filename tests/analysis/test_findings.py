@@ -73,17 +73,15 @@ def test_the_summary_says_who_what_when_and_what_to_do(tmp_path: Path) -> None:
     lines = found.summary().split("\n")
     assert lines[0].endswith(", 2026-01-05 09:00:00.000 to 09:00:10.100 UTC.")
     assert lines[1] == "No rule is broken as far as this log shows, but 1 risk."
-    assert lines[2] == (
-        "1 number was missing: 1 gap-filled. "
-        f"Application messages were filled over instead of replayed: [{at}]."
-    )
-    assert lines[4] == "APP_MSG_FILLED_OVER, a risk, the doing of BUY:"
-    assert lines[5] == (
+    assert lines[2] == "1 number was missing: 1 gap-filled."
+    assert lines[3] == f"Application messages were filled over instead of replayed: [{at}]."
+    assert lines[5] == "APP_MSG_FILLED_OVER, a risk, the doing of BUY:"
+    assert lines[6] == (
         f"  [{at}] 09:00:03.200, row {found.evidence(at).rows[-1]}: BUY filled over "
         "NewOrderSingle(D) with MsgSeqNum(34) 3, which SELL had asked for."
     )
-    assert lines[6].startswith("  Rule RSP-01: Application messages are replayed")
-    assert lines[7].startswith("  What to do: Reconcile these business messages")
+    assert lines[7].startswith("  Rule RSP-01: Application messages are replayed")
+    assert lines[8].startswith("  What to do: Reconcile these business messages")
 
 
 def test_a_number_in_the_summary_is_that_of_evidence_and_page(tmp_path: Path) -> None:
@@ -303,3 +301,12 @@ def test_what_is_cut_all_through_is_not_searched_again_for_each_line(
     assert table["summary"].str.contains("999 of ").sum() == 1
     assert (table["code"] == "GARBLED").sum() > 50
     assert steps < 5 * 200 + 10
+
+
+def test_a_message_cut_off_where_the_log_ends_is_told_so() -> None:
+    found = analyze(fixlab.read_log(LOG.parent / "odd_lines.log"))
+    told = found.table.set_index("code")["summary"]
+    assert told["GARBLED"].endswith("The log ends in the middle of it.")
+    assert told["CHECKSUM_BAD"].endswith("CheckSum(10) is not the sum of its bytes. Nobody "
+                                         "missed it: the logger masks or rewrites it, or "
+                                         "nobody checks.")  # fmt: skip
