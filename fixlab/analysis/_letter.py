@@ -66,7 +66,7 @@ def _told(letter: Letter) -> Iterator[str]:
         yield ""
         yield "What else to know:"
         for i in infos[:_NOTES_MAX]:
-            yield _line(letter, findings, i, times)
+            yield _line(letter, findings, i, times, where=_where(letter, findings[i]))
         if len(infos) > _NOTES_MAX:
             yield f"  … and {len(infos) - _NOTES_MAX:,} more: see `table`."
         yield from (f"  {_plain(note)}" for note in letter.notes)
@@ -147,13 +147,21 @@ def _whose(finding: Mapping[Any, Any], count: int) -> str:
 
 
 def _where(letter: Letter, finding: Mapping[Any, Any]) -> str:
-    return f", in {_plain(finding['session'])}" if len(letter.sessions) > 1 else ""
+    named = len(letter.sessions) > 1 and finding["session"]
+    return f", in {_plain(finding['session'])}" if named else ""
 
 
-def _line(letter: Letter, findings: Sequence[Mapping[Any, Any]], i: int, times: Times) -> str:
+def _line(
+    letter: Letter,
+    findings: Sequence[Mapping[Any, Any]],
+    i: int,
+    times: Times,
+    *,
+    where: str = "",
+) -> str:
     time = times.told(findings[i]["time"])
     when = f"{time}, " if time else ""
-    return f"  [{i}] {when}row {letter.rows[i]}: {_plain(findings[i]['summary'])}"
+    return f"  [{i}] {when}row {letter.rows[i]}{where}: {_plain(findings[i]['summary'])}"
 
 
 def _led(numbers: Sequence[int], findings: Sequence[Mapping[Any, Any]]) -> str:

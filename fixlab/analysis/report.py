@@ -213,6 +213,7 @@ def _listed(content: Content, times: Times) -> Iterator[str]:
         return
     told = set(_told_in_full(found)[:_DETAILS_MAX])
     shown = order[:_LISTED_MAX]
+    several = content.session is None and len(_occurring(content.messages["session"])) > 1
     bodies = ""
     for kind in SEVERITIES:
         rows = [i for i in shown if found["severity"].loc[i] == kind]
@@ -220,7 +221,7 @@ def _listed(content: Content, times: Times) -> Iterator[str]:
             bodies += (
                 f'<tbody><tr class="group"><th colspan="6" scope="rowgroup">{_NAMES[kind]} '
                 f"<small>{_MEANINGS[kind]}</small></th></tr>"
-                + "".join(_row(found, i, times, told) for i in rows)
+                + "".join(_row(found, i, times, told, several=several) for i in rows)
                 + "</tbody>"
             )
     yield table("findings", ("No.", "What", "By", "Time", "Numbers", "Rule"), bodies)
@@ -234,13 +235,15 @@ def _notes(notes: Iterable[str]) -> Iterator[str]:
         yield f'<p class="key">{_text(note)}</p>'
 
 
-def _row(found: pd.DataFrame, i: int, times: Times, told: set[int]) -> str:
+def _row(found: pd.DataFrame, i: int, times: Times, told: set[int], *, several: bool) -> str:
     one = found.loc[i]
+    session = _text(_given(one["session"])) if several else ""
+    where = f" in {session}" if session else ""
     numbers = numbers_of(one["begin_seq_no"], one["end_seq_no"]) or _given(one["msg_seq_num"])
     return (
         f'<tr class="{one["severity"]}"><th scope="row">{_link(i, told)}</th>'
         f"<td>{_text(_given(one['summary']))}<small>{_text(_given(one['code']))}"
-        f"{_cause(one['caused_by'], told)}</small></td>"
+        f"{where}{_cause(one['caused_by'], told)}</small></td>"
         f"<td>{_text(_given(one['side']))}</td><td>{times.told(one['time'])}</td>"
         f'<td>{numbers}</td><td class="rule">{_rules(one["rule"])}</td></tr>'
     )

@@ -165,6 +165,18 @@ def test_a_page_about_one_session_counts_its_messages_only(tmp_path: Path) -> No
     assert outline.words["dd"][:3] == [session, "a.log", "1, 1 of them garbled"]
 
 
+def test_of_several_sessions_the_list_says_which(tmp_path: Path) -> None:
+    log_of(tmp_path, "8=FIX.4.4|9=5|35=0|34=1|49=A|56=B|10=000|", name="a.log")
+    log_of(tmp_path, "8=FIX.4.4|9=5|35=0|34=1|49=C|56=D|10=000|", name="c.log")
+    log = read_log(tmp_path)
+    session = "FIX.4.4:A->B"
+    rows = ({**CUT, "session": session}, {**CUT, "session": ""})
+    told = page(content(log, *rows))
+    assert "<small>ENDED_WITHOUT_LOGOUT in FIX.4.4:A-&gt;B</small>" in told
+    assert "<small>ENDED_WITHOUT_LOGOUT</small></td>" in told
+    assert "in FIX.4.4" not in page(content(log, *rows, session=session))
+
+
 def test_the_ledger_and_the_requests_have_their_tables() -> None:
     text = page(dispute())
     assert "6 numbers were missing: 3 replayed, 3 gap-filled." in text
