@@ -412,6 +412,16 @@ def connection_topic(event: Event) -> tuple[tuple[Any, ...], ...]:
     return (("connection", event.session, event.connection),)
 
 
+def lasting(seconds: float) -> str:
+    """How long, in the unit that a person would use."""
+    if seconds != seconds:
+        return "an unknown time"
+    for unit, size in (("h", 3_600), ("min", 60)):
+        if seconds >= 5 * size:
+            return f"{seconds / size:,.1f}".removesuffix(".0") + f" {unit}"
+    return f"{seconds:.3g} s"
+
+
 def span(begin: int | None, end: int | None) -> str:
     """4, or 4 to 5."""
     if begin is None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Protocol
 
-from fixlab.analysis._case import Case, Found, connection_topic, span
+from fixlab.analysis._case import Case, Found, connection_topic, lasting, span
 from fixlab.analysis._events import Event, Kind
 from fixlab.analysis._proofs import arrival, would_ask
 from fixlab.frames import MISSING
@@ -117,7 +117,7 @@ def _failures(
             yield Found(
                 "RECONNECT_HAMMER", logons[0].row, session,
                 f"{sender} tried {len(logons)} failing Logons, one every "
-                f"{median(waits):.3g} s.",
+                f"{lasting(median(waits))}.",
                 side=sender, by=sender, rows=tuple(e.row for e in logons[1:4]),
             )  # fmt: skip
 
@@ -204,7 +204,7 @@ def _logout_unanswered(case: Case, end: Event) -> Iterator[Found]:
         yield Found(
             "LOGOUT_UNANSWERED", out.row, out.session,
             f"{out.receiver} does not answer {out.sender}'s Logout, though it goes on sending "
-            f"for {case.seconds(out.row, late[-1]):.3g} s.",
+            f"for {lasting(case.seconds(out.row, late[-1]))}.",
             side=out.receiver, by=out.sender, begin=out.begin, rows=(late[0], late[-1]),
             topics=connection_topic(out),
         )  # fmt: skip

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fixlab.analysis._case import NEAR_MAX, Case, Found, connection_topic, gap_topic, span
+from fixlab.analysis._case import (
+    NEAR_MAX,
+    Case,
+    Found,
+    connection_topic,
+    gap_topic,
+    lasting,
+    span,
+)
 from fixlab.analysis._events import Event, Kind
 from fixlab.analysis._proofs import arrival
 
@@ -70,7 +78,7 @@ def _gap(case: Case, same: list[Event]) -> Found:
     if end is not None:
         after = case.seconds(event.row, end.row)
         word = "closed" if end.kind == Kind.CLOSED else f"ended with a {end.cause}"
-        how = f"{word} " + (f"after {after:.3g} s" if after else "at once")
+        how = f"{word} " + (f"after {lasting(after)}" if after else "at once")
     often = "once" if len(asks) == 1 else f"{len(asks)} times"
     told = f"asked {often}" if asks else "did not ask"
     connections = len({each.connection for each in same})
@@ -169,7 +177,7 @@ def _not_requested(case: Case, event: Event) -> Iterator[Found]:
         "GAP_NOT_REQUESTED", event.row, event.session,
         f"{event.receiver} missed {event.sender}'s MsgSeqNum(34) "
         f"{span(event.begin, event.end)} and did not ask, though it went on sending for "
-        f"{case.seconds(event.row, late[-1]):.3g} s."
+        f"{lasting(case.seconds(event.row, late[-1]))}."
         + ("" if seen else " Whether what came behind it had arrived the log cannot tell."),
         side=event.receiver if seen or not view else "", by=event.receiver,
         begin=event.begin, end=event.end, rows=(late[0],), topics=gap_topic(event),
@@ -194,9 +202,10 @@ def _never_closed(case: Case) -> Iterator[Found]:
             continue
         yield Found(
             "GAP_NEVER_CLOSED", event.row, event.session,
-            f"{event.receiver} still missed {event.sender}'s MsgSeqNum(34) from "
-            f"{event.begin} on after {case.seconds(event.row, int(rows[-1])):.3g} s, while "
-            f"{event.sender} went on sending.",
+            f"{event.receiver}'s gap in {event.sender}'s MsgSeqNum(34), "
+            f"{span(event.begin, event.end)}, was still open after "
+            f"{lasting(case.seconds(event.row, int(rows[-1])))}, while {event.sender} went on "
+            "sending.",
             by=event.sender, begin=event.begin, end=event.end, rows=(int(rows[-1]),),
             confidence="medium", topics=gap_topic(event),
         )  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fixlab.analysis._case import Case, Found, connection_topic, gap_topic, span
+from fixlab.analysis._case import Case, Found, connection_topic, gap_topic, lasting, span
 from fixlab.analysis._events import Event, Kind
 
 _ROLL_SECONDS = 3_600.0  # so long a pause before a Logon at 1 is a schedule, not a crash
@@ -60,7 +60,7 @@ def epochs(case: Case) -> Iterator[Found]:
             yield Found(
                 "RESET_TWICE", event.row, event.session,
                 f"{event.sender} resets both numbers again "
-                f"{case.seconds(before.row, event.row):.3g} s after its first reset, unless "
+                f"{lasting(case.seconds(before.row, event.row))} after its first reset, unless "
                 "the connection was lost in between.",
                 side=event.sender, by=event.sender, begin=event.begin, rows=(before.row,),
                 confidence="medium", topics=topics,

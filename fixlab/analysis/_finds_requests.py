@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
-from fixlab.analysis._case import Case, Found, connection_topic, gap_topic, span
+from fixlab.analysis._case import Case, Found, connection_topic, gap_topic, lasting, span
 from fixlab.analysis._events import Event, Kind
 from fixlab.analysis._proofs import arrival, missed, would_ask
 from fixlab.frames import MISSING, nanoseconds
@@ -263,7 +263,7 @@ def answers(case: Case) -> Iterator[Found]:
         if event.count >= _HUGE_MESSAGES or lasted >= _HUGE_SECONDS:
             yield Found(
                 "RESEND_HUGE", ask.row, event.session,
-                f"{event.sender} replayed {event.count:,} messages in {lasted:.3g} s for "
+                f"{event.sender} replayed {event.count:,} messages in {lasting(lasted)} for "
                 f"{event.receiver}'s request for MsgSeqNum(34) {span(event.begin, event.end)}.",
                 by=event.receiver, begin=event.begin, end=event.end, rows=(event.row,),
             )  # fmt: skip
@@ -327,7 +327,7 @@ def _unanswered(case: Case, event: Event) -> Iterator[Found]:
         "RESEND_INCOMPLETE" if event.answered else "RESEND_UNANSWERED", ask.row, event.session,
         f"{event.sender} {did} {event.receiver}'s request for MsgSeqNum(34) "
         f"{span(ask.begin, ask.end)}, and went on sending for "
-        f"{case.seconds(ask.row, new[-1]):.3g} s."
+        f"{lasting(case.seconds(ask.row, new[-1]))}."
         + ("" if sure else " Whether the request reached it the log cannot tell."),
         side=event.sender if sure else "", by=event.receiver,
         begin=event.begin, end=event.end, rows=(new[0],),

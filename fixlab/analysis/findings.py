@@ -44,6 +44,7 @@ from fixlab.frames import (
 _SAME_MAX = 100  # findings of one code, session and side that are told one by one
 _NUMBER_MAX = int(np.iinfo(np.int64).max)
 _EVIDENCE_MAX = 12
+_BEGINS_MAX = 4  # sides in a note
 _GROUPS = (
     *(_finds_gaps, _finds_requests, _finds_fills, _finds_numbers),
     *(_finds_connections, _finds_time, _finds_bytes),
@@ -269,7 +270,7 @@ class Findings:
             ledger=self._surely_missing(self.ledger),
             resends=self.resends,
             evidence=self.evidence,
-            notes=list(self._left_out_told()),
+            notes=list(self._notes()),
             figures=list(
                 pictures(
                     self._case.extent(self.session).span,
@@ -343,7 +344,26 @@ class Findings:
     def _notes(self) -> Iterator[str]:
         if any(self._case.one_sided[name] for name in self._own_sessions()):
             yield "The log shows one side only; whether the other answered is not known."
+        yield from self._begins_late()
         yield from self._left_out_told()
+
+    def _begins_late(self) -> Iterator[str]:
+        """What came before the log is not judged: with which numbers it begins."""
+        late = [
+            one
+            for one in self._case.made.directions
+            if one.begun is not None and one.begun > 1 and self.session in (None, one.session)
+        ]
+        if late:
+            shown = [
+                f"{one.begun} of {redact.printable(one.sender)}" for one in late[:_BEGINS_MAX]
+            ]
+            more = len(late) - len(shown)
+            rest = f" and others of {more:,} more sides" if more else ""
+            yield (
+                f"The log begins with MsgSeqNum(34) {', '.join(shown)}{rest}; what came before "
+                "is not known."
+            )
 
     def _left_out_told(self) -> Iterator[str]:
         for code, count in self.left_out.items():

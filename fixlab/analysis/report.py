@@ -30,7 +30,7 @@ _LISTED_MAX = 500  # findings in the list
 _DETAILS_MAX = 200  # of these told in full, faults first
 _LINES_MAX = 12  # of evidence
 _LINE_MAX = 1_000  # characters of one
-_SENDER_MAX = 24  # characters of who sent it; the line has all of them
+_SENDER_MAX = 24  # characters of a CompID in a column
 _SIGNS = {"fault": "✗", "risk": "!", "info": "·"}
 _NAMES = {"fault": "Faults", "risk": "Risks", "info": "Notes"}
 _MEANINGS = {
@@ -127,7 +127,8 @@ def _counts(content: Content) -> str:
         ("risk" if lost else "info", lost, "lost or open"),
     ]
     items = "".join(
-        f'<li class="{kind}"><b>{count:,}</b> {what}</li>' for kind, count, what in chips
+        f'<li class="{kind if count else "info"}"><b>{count:,}</b> {what}</li>'
+        for kind, count, what in chips
     )
     return f'<ul class="counts">{items}</ul>'
 
@@ -244,7 +245,8 @@ def _row(found: pd.DataFrame, i: int, times: Times, told: set[int], *, several: 
         f'<tr class="{one["severity"]}"><th scope="row">{_link(i, told)}</th>'
         f"<td>{_text(_given(one['summary']))}<small>{_text(_given(one['code']))}"
         f"{where}{_cause(one['caused_by'], told)}</small></td>"
-        f"<td>{_text(_given(one['side']))}</td><td>{times.told(one['time'])}</td>"
+        f"<td>{_text(_cut(_given(one['side']), _SENDER_MAX))}</td>"
+        f"<td>{times.told(one['time'])}</td>"
         f'<td>{numbers}</td><td class="rule">{_rules(one["rule"])}</td></tr>'
     )
 
@@ -357,7 +359,7 @@ _STYLE = """
 .fault { --now: var(--bad); } .risk { --now: var(--warn); } .info { --now: var(--quiet); }
 .fine { --now: var(--good); }
 h3 .chip { min-width: 0; }
-.findings th:first-child { width: 2.6rem; }
+.findings tr:not(.group) th:first-child { width: 2.6rem; white-space: nowrap; }
 .findings .group small, h3 small { display: inline; font-weight: 400; margin-left: .4rem;
   color: var(--soft); }
 .findings tr:not(.group) th a, .findings tr:not(.group) th { color: var(--now); }

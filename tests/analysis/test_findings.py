@@ -126,6 +126,26 @@ def test_findings_of_one_kind_are_one_paragraph(tmp_path: Path) -> None:
     assert "… and 2 more of it: see `table`." in told
 
 
+def test_what_the_log_cannot_tell_is_said(tmp_path: Path) -> None:
+    middle = "\n".join(["0 > 0 40", "0.5 < 0 70", "1 > 0 41", "2 < 0 71"])
+    log = read(tmp_path, script(middle)["BUY"], "prefixed")
+    late = "The log begins with MsgSeqNum(34) 40 of BUY, 70 of SELL; what came before is not"
+    assert late in analyze(log).summary()
+    known = analyze(log, expected_start={"BUY": 40, "SELL": 70}).summary()
+    assert "The log begins" not in known
+    alone = [line for line in script(LOGON_LOGOUT)["BUY"] if line.out]
+    found = analyze(read(tmp_path, alone, "quickfix"))
+    found.to_html(page := tmp_path / "page.html")
+    for told in (found.summary(), page.read_text("utf-8")):
+        assert "The log shows one side only" in told
+
+
+def test_a_silence_behind_a_logout_is_none(tmp_path: Path) -> None:
+    lines = LOGON + "1 > D 2\n2 > 5 3\n3000 > 5 4 58=low"
+    alone = [line for line in script(lines)["BUY"] if line.out]
+    assert not len(analyze(read(tmp_path, alone, "quickfix")).table)
+
+
 def test_the_first_numbers_that_the_caller_knows_reach_all_frames(tmp_path: Path) -> None:
     middle = "\n".join(["0 > 0 40", "0.5 < 0 70", "1 > 0 41", "2 < 0 71"])
     log = read(tmp_path, script(middle)["BUY"], "prefixed")
