@@ -9,7 +9,7 @@ import pandas as pd
 
 from fixlab import redact
 from fixlab.analysis._case import Extent
-from fixlab.analysis._report_tables import FILLED_OVER, Times, by_side, sums
+from fixlab.analysis._report_tables import FILLED_OVER, Times, by_side, sums, unrecovered
 
 _PARAGRAPHS_MAX = 20
 _LINES_MAX = 5  # of one paragraph
@@ -99,6 +99,11 @@ def _verdict(letter: Letter) -> str:
         return f"{_many(len(faults), 'fault')}, {_plain(by_side(faults))}{also}."
     if risks:
         return f"No rule is broken as far as this log shows, but {_many(risks, 'risk')}."
+    if gone := unrecovered(letter.ledger):
+        return (
+            f"No rule is broken as far as this log shows, but {_many(gone, 'number')} lost or "
+            "open."
+        )
     if letter.extent.rows:
         return "Nothing wrong: no rule is broken as far as this log shows."
     return "Nothing to tell: the log has no messages."

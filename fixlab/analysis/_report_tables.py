@@ -32,6 +32,7 @@ _WORDS = {
     "open": "still missing",
     "unknown": "not known",
 }
+_RECOVERED = ("replayed", "gap_filled", "late")
 # What a reader looks for first stands first.
 _GONE = ("lost", "open", "reset", "unknown")
 _ANSWERS = {
@@ -132,6 +133,11 @@ def sums(ledger: pd.DataFrame) -> str:
     told = ", ".join(f"{counts[how]:,} {words}" for how, words in _WORDS.items() if counts[how])
     was = "number was" if total == 1 else "numbers were"
     return f"{total:,} {was} missing: {told}."
+
+
+def unrecovered(ledger: pd.DataFrame) -> int:
+    """How many numbers are lost, or open when the log ends."""
+    return int(ledger.loc[~ledger["how"].isin(_RECOVERED), "count"].sum())
 
 
 def by_side(faults: pd.DataFrame) -> str:

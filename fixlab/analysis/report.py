@@ -21,6 +21,7 @@ from fixlab.analysis._report_tables import (
     numbers_of,
     requests_table,
     table,
+    unrecovered,
 )
 from fixlab.frames import nanoseconds
 from fixlab.pages import text as _text
@@ -38,7 +39,6 @@ _MEANINGS = {
     "risk": "no rule was broken, and yet it will hurt",
     "info": "what else to know",
 }
-_RECOVERED = ("replayed", "gap_filled", "late")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +95,9 @@ def _words(content: Content) -> str:
         words = f"{_many(len(faults), 'fault')}, {by_side(faults)}"
         risks = len(_roots(content.table, "risk"))
         return f"{words}; {_many(risks, 'risk')}" if risks else words
-    unrecovered = _unrecovered(content.ledger)
-    if unrecovered:
-        return f"no fault seen, {_many(unrecovered, 'number')} lost or open"
+    gone = unrecovered(content.ledger)
+    if gone:
+        return f"no fault seen, {_many(gone, 'number')} lost or open"
     risks = len(_roots(content.table, "risk"))
     return f"no fault seen, {_many(risks, 'risk')}" if risks else "no trouble seen"
 
@@ -106,7 +106,7 @@ def _headline(content: Content) -> str:
     words = _words(content)
     kind = next(
         (kind for kind in SEVERITIES[:2] if len(_roots(content.table, kind))),
-        "risk" if _unrecovered(content.ledger) else "fine",
+        "risk" if unrecovered(content.ledger) else "fine",
     )
     sign = {**_SIGNS, "fine": "✓"}[kind]
     return (
@@ -121,7 +121,7 @@ def _counts(content: Content) -> str:
         for kind in SEVERITIES
     ]
     missing = int(content.ledger["count"].sum())
-    lost = _unrecovered(content.ledger)
+    lost = unrecovered(content.ledger)
     chips += [
         ("info", missing, "numbers missed"),
         ("risk" if lost else "info", lost, "lost or open"),
@@ -145,10 +145,6 @@ def _filled_over(found: pd.DataFrame) -> Iterator[str]:
 
 def _link(i: int, told: set[int]) -> str:
     return f'<a href="#finding-{i}">{i}</a>' if i in told else f"{i}"
-
-
-def _unrecovered(ledger: pd.DataFrame) -> int:
-    return int(ledger.loc[~ledger["how"].isin(_RECOVERED), "count"].sum())
 
 
 def _own_messages(content: Content) -> pd.DataFrame:

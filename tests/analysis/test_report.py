@@ -109,6 +109,8 @@ def test_a_lost_number_is_in_the_heading_even_without_a_finding(tmp_path: Path) 
     outline = Outline(page(content(log)))
     assert outline.words["h1"] == ["! No fault seen, 2 numbers lost or open"]
     assert "2 numbers were missing: 2 still missing." in outline.words["p"]
+    told = analyze(log).summary()
+    assert "No rule is broken as far as this log shows, but 2 numbers lost or open." in told
     assert "3 to 4" in outline.words["td"]
     assert "never" in outline.words["td"]
 
