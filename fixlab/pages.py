@@ -96,6 +96,7 @@ a { color: inherit; }
 header { border-left: .5rem solid var(--now); padding: .25rem 0 .25rem 1rem; }
 header p { margin: 0; color: var(--soft); }
 h1 { margin: 0; font-size: 1.9rem; line-height: 1.25; color: var(--now); }
+h1, h3, p { overflow-wrap: anywhere; }
 h2 { margin: 2rem 0 .5rem; font-size: 1.25rem; }
 h3 { margin: 0 0 .5rem; font-size: 1.05rem; }
 .counts { display: flex; flex-wrap: wrap; gap: .5rem; margin: 1rem 0; padding: 0;
@@ -128,7 +129,7 @@ code, .wire { font: 12.5px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
 .wire { margin-top: .4rem; background: var(--tint); }
 .wire td { padding: .1rem .5rem; border-bottom: 1px solid var(--line); }
 .wide { overflow-x: auto; }
-figure { margin: 1.5rem 0; }
+figure { margin: 1.5rem 0; overflow-x: auto; }
 figcaption { font-weight: 600; }
 img { max-width: 100%; }
 footer { margin-top: 2rem; }

@@ -55,6 +55,20 @@ def test_it_says_who_did_what_and_writes_a_page(
     assert str(ROOT) not in page.read_text("utf-8")
 
 
+def test_on_a_terminal_lines_break_between_words_and_hang(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    analyze(LOG)
+    whole = capsys.readouterr().out
+    monkeypatch.setattr(_analyze, "terminal_width", lambda: 80)
+    analyze(LOG)
+    broken = capsys.readouterr().out
+    assert max(map(len, whole.splitlines())) > 80 >= max(map(len, broken.splitlines()))
+    assert "expects 101, 61 too low" in broken
+    assert "\n      sides by agreement.\n" in broken
+    assert broken.split() == whole.split()
+
+
 def test_files_patterns_and_folders_are_one_log(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -306,9 +306,9 @@ class Case:
         )
 
     @cached_property
-    def answered(self) -> set[int]:
-        """Requests that were answered to their end."""
-        return {e.request for e in self.of(Kind.ANSWERED) if e.request is not None}
+    def answered(self) -> dict[int, int]:
+        """Requests that were answered to their end -> the row that completed the answer."""
+        return {e.request: e.row for e in self.of(Kind.ANSWERED) if e.request is not None}
 
     def ask_of(self, event: Event) -> Event | None:
         """The ResendRequest that an event is about."""
@@ -410,6 +410,16 @@ def gap_topic(event: Event) -> tuple[tuple[Any, ...], ...]:
 def connection_topic(event: Event) -> tuple[tuple[Any, ...], ...]:
     """The connection an event is in, as a topic."""
     return (("connection", event.session, event.connection),)
+
+
+def lasting(seconds: float) -> str:
+    """How long, in the unit that a person would use."""
+    if seconds != seconds:
+        return "an unknown time"
+    for unit, size in (("h", 3_600), ("min", 60)):
+        if seconds >= 5 * size:
+            return f"{seconds / size:,.1f}".removesuffix(".0") + f" {unit}"
+    return f"{seconds:.3g} s"
 
 
 def span(begin: int | None, end: int | None) -> str:

@@ -32,6 +32,7 @@ class Due:
     place: Callable[[Due, int, int, int], int]
     next: int | None = None  # one past the highest number seen in this epoch
     first: int | None = None  # below it nothing is known: the log begins in the middle
+    begun: int | None = None  # the first number that the log shows, where none was given as due
     epoch: int = 0
     connection: int = 0
     holes: Holes = field(default_factory=Holes)
@@ -100,7 +101,7 @@ class Due:
 
     def _begin(self, number: int, row: int) -> None:
         """The first number that the log shows: what was asked for from it on comes anyway."""
-        self.next = self.first = number
+        self.next = self.first = self.begun = number
         if self.holes and self.holes.last >= number:
             for hole in self.holes.take(number, self.holes.last):
                 self.say(

@@ -159,6 +159,7 @@ class Direction(NamedTuple):
     view: str
     rows: int
     one_sided: bool  # the log has no message the other way
+    begun: int | None  # the first number that the log shows, where none was given as due
 
 
 class Told(Protocol):

@@ -21,8 +21,8 @@ def poss_dups(case: Case) -> Iterator[Found]:
     without = dup & (orig == MISSING) & ~case.is_type(everything, "4")
     later = dup & (orig != MISSING) & (sending != MISSING) & (orig > sending)
     for code, chosen, what in (
-        ("POSSDUP_NO_ORIG", without, "have PossDupFlag(43)=Y and no OrigSendingTime(122)"),
-        ("ORIG_AFTER_SENDING", later, "have OrigSendingTime(122) later than SendingTime(52)"),
+        ("POSSDUP_NO_ORIG", without, "with PossDupFlag(43)=Y and no OrigSendingTime(122)"),
+        ("ORIG_AFTER_SENDING", later, "with OrigSendingTime(122) later than SendingTime(52)"),
     ):
         yield from _stretches(case, code, np.flatnonzero(chosen), what)
 
@@ -43,7 +43,8 @@ def _stretches(case: Case, code: str, rows: Ints, what: str) -> Iterator[Found]:
         )
         yield Found(
             code, row, session,
-            f"{len(same)} messages of {sender} ({span(begin, end)}) {what}.",
+            f"{sender} sent {len(same)} message{'s'[len(same) == 1 :]} {what}: MsgSeqNum(34) "
+            f"{span(begin, end)}.",
             side=sender, by=sender, begin=begin, end=end,
             rows=tuple(int(r) for r in same[1:5]),
         )  # fmt: skip
@@ -58,7 +59,9 @@ def secrets(case: Case) -> Iterator[Found]:
     rows = np.flatnonzero(case.frame["secret"].to_numpy(np.bool_)).astype(np.int64)
     yield from (
         found._replace(side="", begin=None, end=None)
-        for found in _stretches(case, "SECRET_IN_LOG", rows, "show a password or RawData(96)")
+        for found in _stretches(
+            case, "SECRET_IN_LOG", rows, "whose password or RawData(96) the log shows"
+        )
     )
 
 
@@ -69,7 +72,7 @@ def rejects(case: Case) -> Iterator[Found]:
     for row in rows[:ROWS_MAX].tolist():
         number = ref.iloc[row]
         sender = _name(case.senders, case.sender[row])
-        about = "a message" if pd.isna(number) else f"{number}"
+        about = "a message" if pd.isna(number) else f"MsgSeqNum(34) {number}"
         text = case.text_of(row)
         what = _rejected(case, row)
         why = f': "{text}".' if text else "." if what else ", giving no reason."

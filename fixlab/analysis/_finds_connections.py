@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Protocol
 
-from fixlab.analysis._case import Case, Found, connection_topic, span
+from fixlab.analysis._case import Case, Found, connection_topic, lasting, span
 from fixlab.analysis._events import Event, Kind
 from fixlab.analysis._proofs import arrival, would_ask
 from fixlab.frames import MISSING
@@ -117,7 +117,7 @@ def _failures(
             yield Found(
                 "RECONNECT_HAMMER", logons[0].row, session,
                 f"{sender} tried {len(logons)} failing Logons, one every "
-                f"{median(waits):.3g} s.",
+                f"{lasting(median(waits))}.",
                 side=sender, by=sender, rows=tuple(e.row for e in logons[1:4]),
             )  # fmt: skip
 
@@ -136,8 +136,8 @@ def before_logon(case: Case) -> Iterator[Found]:
         lost = _logon_lost(case, event)
         yield Found(
             "MSG_BEFORE_LOGON", event.row, event.session,
-            f"{event.by} sends {event.begin} (MsgType(35) {case.type_of(event.row)}) before "
-            "the Logon is answered."
+            f"{event.by} sends MsgSeqNum(34) {event.begin} (MsgType(35) "
+            f"{case.type_of(event.row)}) before the Logon is answered."
             + (" Its Logon may have been lost on the way." if lost else ""),
             side="" if lost else event.by, by=event.by, begin=event.begin, end=event.end,
             severity="risk" if lost else "", confidence="low" if lost else "high",
@@ -177,8 +177,8 @@ def logouts(case: Case) -> Iterator[Found]:
         seen.add(key)
         yield Found(
             "MSG_AFTER_LOGOUT", new[0], event.session,
-            f"{event.by} sends {span(event.begin, event.end)} (MsgType(35) "
-            f"{case.type_of(new[0])}) behind its own Logout.",
+            f"{event.by} sends MsgSeqNum(34) {span(event.begin, event.end)} (MsgType(35) "
+            f"{case.type_of(new[0])}) after its own Logout.",
             side=event.by, by=event.by, begin=event.begin, end=event.end,
             topics=connection_topic(event), rows=tuple(new[1:4]),
         )  # fmt: skip
@@ -204,7 +204,7 @@ def _logout_unanswered(case: Case, end: Event) -> Iterator[Found]:
         yield Found(
             "LOGOUT_UNANSWERED", out.row, out.session,
             f"{out.receiver} does not answer {out.sender}'s Logout, though it goes on sending "
-            f"for {case.seconds(out.row, late[-1]):.3g} s.",
+            f"for {lasting(case.seconds(out.row, late[-1]))}.",
             side=out.receiver, by=out.sender, begin=out.begin, rows=(late[0], late[-1]),
             topics=connection_topic(out),
         )  # fmt: skip

@@ -16,6 +16,14 @@ from fixlab.analysis._events import Event, Kind
 from fixlab.frames import MISSING
 
 _CODES = {"body_length": "BODYLENGTH_BAD", "check_sum": "CHECKSUM_BAD"}
+_DAMAGES = {
+    "fragment": "it does not begin with BeginString(8)",
+    "field_order": "BodyLength(9) or MsgType(35) is not in its place",
+    "body_length": "BodyLength(9) is not its length",
+    "check_sum": "CheckSum(10) is not the sum of its bytes",
+    "truncated": "it ends without CheckSum(10)",
+    "too_long": "it is longer than what is read as one message",
+}
 ROWS_MAX = 200  # findings that are told
 _ALONE_MAX = 3  # alike in one direction that are told one by one
 _TORN_MAX = (
@@ -187,12 +195,15 @@ def defect_of(case: Case, row: int, seen: Behind) -> Found:
     elif missed is not None:
         fate = f"Its number is missing then; {_UNASKED.format('it')}"
         level, confidence = "risk", "low"
+    elif defect == "truncated" and seen.following is None:
+        fate, level, confidence = "The log ends in the middle of it", "info", "high"
     else:
         fate = _UNMISSED.format("it", "it").capitalize()
         level, confidence = "info", "low"
     return Found(
         _CODES.get(defect, "GARBLED"), row, session,
-        f"{sender or 'Unknown sender'}: a message{which} is damaged ({defect}). {fate}.",
+        f"A message of {sender or 'an unknown sender'}{which} is damaged: {_DAMAGES[defect]}. "
+        f"{fate}.",
         side=sender if asked else "", by=sender, severity=level, confidence=confidence,
         begin=None if number == MISSING else number,
         end=None if number == MISSING else number,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fixlab import facts
 from fixlab.analysis._case import Case, Found, Ints, connection_topic, gap_topic, span
 from fixlab.analysis._events import Event, Kind
 from fixlab.frames import MISSING
@@ -105,8 +106,8 @@ def _beyond(case: Case, event: Event, highest: int) -> Iterator[Found]:
         used = int(case.number[new[0]])
         yield Found(
             "GAPFILL_BAD_NEWSEQ", event.row, event.session,
-            f"{event.sender}'s gap fill of {span(event.begin, event.end)} goes past what was "
-            f"sent: {used} comes after it.",
+            f"{event.sender}'s gap fill of MsgSeqNum(34) {span(event.begin, event.end)} goes "
+            f"past what it had sent: it uses {used} afterwards.",
             side=event.sender, by=event.sender, begin=event.begin, end=event.end,
             rows=(int(new[0]),), topics=(*gap_topic(event), *connection_topic(event),
                                          ("number", event.session, event.sender, used)),
@@ -148,8 +149,8 @@ def _unasked(case: Case, event: Event) -> Iterator[Found]:
     ):
         yield Found(
             "GAPFILL_UNASKED", event.row, event.session,
-            f"{event.sender} sent a gap fill of {span(event.begin, event.end)} that no "
-            f"ResendRequest(2) of {event.receiver} asks for.",
+            f"{event.sender} sent a gap fill of MsgSeqNum(34) {span(event.begin, event.end)} "
+            f"that no ResendRequest(2) of {event.receiver} asks for.",
             side=event.sender, by=event.sender, begin=event.begin, end=event.end,
             confidence="high" if event.cause == "ahead" else "medium",
             topics=gap_topic(event) + connection_topic(event),
@@ -164,7 +165,8 @@ def resets(case: Case) -> Iterator[Found]:
                 "RESET_BACKWARDS", event.row, event.session,
                 f"{event.sender}'s SequenceReset(4) has NewSeqNo(36) {event.begin}, below "
                 f"{event.expected}, which {event.receiver} expects.",
-                side=event.sender, by=event.sender, begin=event.begin, end=event.expected,
+                side=event.sender, by=event.sender, begin=event.begin,
+                end=None if event.expected is None else event.expected - 1,
                 topics=gap_topic(event) + connection_topic(event),
             )  # fmt: skip
         elif event.cause == "raised" and event.begin is not None:
@@ -183,20 +185,29 @@ def filled_over(case: Case) -> Iterator[Found]:
         again.setdefault(key, []).append((event, rows))
     for (_, _, _, numbers), same in again.items():
         event, rows = same[0]
-        kinds = ", ".join(sorted({case.type_of(row) for row in rows}))
-        one = len(numbers) == 1
-        often = "" if len(same) == 1 else f" in {len(same)} answers"
+        often = "" if len(same) == 1 else f", in {len(same)} answers"
         yield Found(
             "APP_MSG_FILLED_OVER", event.row, event.session,
-            f"{event.sender} filled over {len(numbers)} application message"
-            f"{'' if one else 's'} (MsgType(35) {kinds}, {span(numbers[0], numbers[-1])}) that "
-            f"{event.receiver} asked for{often}.",
+            f"{event.sender} filled over {_messages(case, numbers, rows)}, which "
+            f"{event.receiver} had asked for{often}.",
             side=event.sender, by=event.sender, begin=numbers[0], end=numbers[-1],
             rows=(*rows[:4], *(e.row for e, _ in same[1:4])),
             topics=tuple(topic for e, _ in same for topic in gap_topic(e)),
             confidence="high" if case.view.get((event.session, event.sender)) == "out"
             else "medium",
         )  # fmt: skip
+
+
+def _messages(case: Case, numbers: tuple[int, ...], rows: list[int]) -> str:
+    """The application messages in `rows` by name and number."""
+    version = case.sessions[case.session[rows[0]]].partition(":")[0]
+    known = version if version in facts.VERSIONS else None
+    types = sorted({case.type_of(row) for row in rows})
+    names = [f"{facts.message_name(each, known) or 'MsgType(35)'}({each})" for each in types]
+    where = f"MsgSeqNum(34) {span(numbers[0], numbers[-1])}"
+    if len(numbers) == 1:
+        return f"{names[0]} with {where}"
+    return f"{len(numbers)} application messages ({', '.join(names)}) within {where}"
 
 
 def _over(case: Case) -> Iterator[tuple[Event, list[int]]]:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fixlab.analysis._case import NEAR_MAX, Case, Found, connection_topic, gap_topic, span
+from fixlab.analysis._case import (
+    NEAR_MAX,
+    Case,
+    Found,
+    connection_topic,
+    gap_topic,
+    lasting,
+    span,
+)
 from fixlab.analysis._events import Event, Kind
 from fixlab.analysis._proofs import arrival
 
@@ -66,23 +74,22 @@ def _gap(case: Case, same: list[Event]) -> Found:
     end = case.gap_ends.get((*key, last.gap or 0))
     ordinals = dict.fromkeys(each.gap for each in same)
     asks = [ask for gap in ordinals for ask in case.gap_asks.get((*key, gap or 0), [])]
-    how = "it is still open where the log ends"
+    how = "is still open where the log ends"
     if end is not None:
         after = case.seconds(event.row, end.row)
         word = "closed" if end.kind == Kind.CLOSED else f"ended with a {end.cause}"
-        how = f"it {word} " + (f"after {after:.3g} s" if after else "at once")
+        how = f"{word} " + (f"after {lasting(after)}" if after else "at once")
     often = "once" if len(asks) == 1 else f"{len(asks)} times"
-    told = f"asked for {often}" if asks else "nobody asked for it"
+    told = f"asked {often}" if asks else "did not ask"
     connections = len({each.connection for each in same})
     if connections > 1:
         told += f", in {connections} connections"
-    numbers = _numbers(same)
-    what = "was" if event.begin == event.end and len(same) == 1 else "were"
-    summary = f"{event.sender}'s {numbers} {what} missing at {event.receiver}; {told}, {how}."
+    numbers = f"{event.sender}'s MsgSeqNum(34) {_numbers(same)}"
+    summary = f"{event.receiver} missed {numbers} and {told}; the gap {how}."
     if filtered:
-        are = "is" if what == "was" else "are"
+        are = "is" if event.begin == event.end and len(same) == 1 else "are"
         summary = (
-            f"{event.sender}'s {numbers} {are} not in the log, which has no Heartbeat at "
+            f"{numbers} {are} not in the log, which has no Heartbeat at "
             "all: the logger leaves them out."
         )
     topics = dict.fromkeys(topic for each in same for topic in gap_topic(each))
@@ -138,8 +145,8 @@ def _own_hole(case: Case, event: Event, *, at_logon: bool) -> Iterator[Found]:
     where = "Its Logon jumps" if at_logon else "It jumps"
     yield Found(
         code, event.row, event.session,
-        f"{event.sender} never sent {span(event.begin, event.end)}, as its own log shows. "
-        f"{where} to {int(case.number[event.row])}.",
+        f"{event.sender} never sent MsgSeqNum(34) {span(event.begin, event.end)}, as its own "
+        f"log shows. {where} to {int(case.number[event.row])}.",
         side=event.sender, by=event.sender, begin=event.begin, end=event.end,
         confidence="medium",
         topics=(*gap_topic(event), ("number", event.session, event.sender, below)),
@@ -168,8 +175,9 @@ def _not_requested(case: Case, event: Event) -> Iterator[Found]:
     seen = arrival(case, event, event.sender, event.receiver, late[-1]) is not None
     yield Found(
         "GAP_NOT_REQUESTED", event.row, event.session,
-        f"{event.receiver} missed {event.sender}'s {span(event.begin, event.end)} and did not "
-        f"ask for it, though it went on sending for {case.seconds(event.row, late[-1]):.3g} s."
+        f"{event.receiver} missed {event.sender}'s MsgSeqNum(34) "
+        f"{span(event.begin, event.end)} and did not ask, though it went on sending for "
+        f"{lasting(case.seconds(event.row, late[-1]))}."
         + ("" if seen else " Whether what came behind it had arrived the log cannot tell."),
         side=event.receiver if seen or not view else "", by=event.receiver,
         begin=event.begin, end=event.end, rows=(late[0],), topics=gap_topic(event),
@@ -194,9 +202,10 @@ def _never_closed(case: Case) -> Iterator[Found]:
             continue
         yield Found(
             "GAP_NEVER_CLOSED", event.row, event.session,
-            f"{event.receiver} still missed numbers of {event.sender} from "
-            f"{event.begin} on after {case.seconds(event.row, int(rows[-1])):.3g} s, while "
-            f"{event.sender} went on sending.",
+            f"{event.receiver}'s gap in {event.sender}'s MsgSeqNum(34), "
+            f"{span(event.begin, event.end)}, was still open after "
+            f"{lasting(case.seconds(event.row, int(rows[-1])))}, while {event.sender} went on "
+            "sending.",
             by=event.sender, begin=event.begin, end=event.end, rows=(int(rows[-1]),),
             confidence="medium", topics=gap_topic(event),
         )  # fmt: skip
@@ -226,9 +235,9 @@ def mutual(case: Case) -> Iterator[Found]:
                 done.add(pair)
                 yield Found(
                     "MUTUAL_GAP", event.row, event.session,
-                    f"{event.receiver} misses {span(event.begin, event.end)} of {event.sender} "
-                    f"while {other.receiver} misses {span(other.begin, other.end)} of "
-                    f"{other.sender}.",
+                    f"{event.receiver} misses {event.sender}'s MsgSeqNum(34) "
+                    f"{span(event.begin, event.end)} while {other.receiver} misses "
+                    f"{other.sender}'s {span(other.begin, other.end)}.",
                     begin=event.begin, end=event.end, by=event.sender, rows=(other.row,),
                 )  # fmt: skip
         opened.setdefault((event.session, event.sender), []).append((event.row, until, event))
@@ -246,7 +255,7 @@ def lost(case: Case) -> Iterator[Found]:
         sure = event.cause != "unknown"
         yield Found(
             "MESSAGE_LOST", event.row, event.session,
-            f"{event.receiver} went on without {event.sender}'s "
+            f"{event.receiver} went on without {event.sender}'s MsgSeqNum(34) "
             f"{span(event.begin, event.end)}: {why.get(event.cause, event.cause)}.",
             side=event.receiver if sure else "", by=event.by, begin=event.begin, end=event.end,
             confidence="high" if event.cause == "asked_above" else "medium" if sure else "low",
@@ -256,11 +265,11 @@ def lost(case: Case) -> Iterator[Found]:
         if event.cause == "raised" and event.count:
             yield Found(
                 "MESSAGE_LOST", event.row, event.session,
-                f"{event.sender}'s SequenceReset(4) to {event.begin} gave up {event.count} "
-                f"missing number{'' if event.count == 1 else 's'}, instead of the answer to a "
-                "ResendRequest(2)." if event.request is not None else
-                f"{event.sender}'s SequenceReset(4) to {event.begin} gave up {event.count} "
-                f"missing number{'' if event.count == 1 else 's'}.", rule="SQR-11",
+                f"{event.sender}'s SequenceReset(4) to NewSeqNo(36) {event.begin} gave up "
+                f"{event.count} missing number{'' if event.count == 1 else 's'}"
+                + (" instead of answering a ResendRequest(2)." if event.request is not None
+                   else "."),
+                rule="SQR-11",
                 side=event.sender, by=event.sender, begin=event.expected,
                 end=None if event.begin is None else event.begin - 1,
                 topics=gap_topic(event),
@@ -291,8 +300,8 @@ def logouts(case: Case) -> Iterator[Found]:
             done.add(key)
             yield Found(
                 "LOGOUT_DURING_GAP", out.row, out.session,
-                f"{out.sender} logs out while it misses {event.sender}'s "
-                f"{span(event.begin, event.end)}, and has not asked for it.",
+                f"{out.sender} logs out while it misses {event.sender}'s MsgSeqNum(34) "
+                f"{span(event.begin, event.end)}, and has not asked.",
                 side=out.sender, by=out.sender, begin=event.begin, end=event.end,
                 rows=(event.row,),
                 confidence="high" if case.view.get((event.session, event.sender)) else "medium",

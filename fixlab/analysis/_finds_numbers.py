@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fixlab.analysis._case import Case, Found, connection_topic, gap_topic, span
+from fixlab.analysis._case import Case, Found, connection_topic, gap_topic, lasting, span
 from fixlab.analysis._events import Event, Kind
 
 _ROLL_SECONDS = 3_600.0  # so long a pause before a Logon at 1 is a schedule, not a crash
@@ -60,7 +60,7 @@ def epochs(case: Case) -> Iterator[Found]:
             yield Found(
                 "RESET_TWICE", event.row, event.session,
                 f"{event.sender} resets both numbers again "
-                f"{case.seconds(before.row, event.row):.3g} s after its first reset, unless "
+                f"{lasting(case.seconds(before.row, event.row))} after its first reset, unless "
                 "the connection was lost in between.",
                 side=event.sender, by=event.sender, begin=event.begin, rows=(before.row,),
                 confidence="medium", topics=topics,
@@ -100,7 +100,7 @@ def too_low(case: Case) -> Iterator[Found]:
         rolled = event.begin == 1 and _pause(case, event.row) >= _ROLL_SECONDS
         yield Found(
             "ONE_SIDE_ROLLED" if rolled else "STORE_REWOUND", event.row, event.session,
-            f"{event.sender} went back to {event.begin} and uses "
+            f"{event.sender} went back to MsgSeqNum(34) {event.begin} and uses "
             f"{span(event.begin, event.end)} again; {event.receiver} took it.",
             side=event.sender, by=event.sender, begin=event.begin, end=event.end,
             topics=connection_topic(event),
@@ -157,7 +157,8 @@ def _low_logon(case: Case, event: Event, claim: Event | None) -> Found:
         "ONE_SIDE_ROLLED" if rolled else "SEQ_TOO_LOW", event.row, event.session,
         f"{event.sender} logs on with MsgSeqNum(34) {event.begin} while {event.receiver} "
         f"expects {due}{short}: {event.sender} {start}.{agrees}",
-        side=event.sender, by=event.sender, begin=event.begin, end=due,
+        side=event.sender, by=event.sender, begin=event.begin,
+        end=None if due is None else due - 1,
         rows=() if claim is None else (claim.row,), topics=connection_topic(event),
         confidence="medium" if rolled or agrees or untimed else "high",
     )  # fmt: skip
@@ -173,7 +174,7 @@ def _by_text(case: Case, event: Event) -> Iterator[Found]:
             f"{event.receiver} refuses {event.sender}'s MsgSeqNum(34) {event.end}: it expects "
             f"{event.begin}. By {event.sender}'s own log it sent {event.end} once, in its "
             "turn: something between doubled it, or the other side counts wrongly.",
-            by=event.receiver, begin=event.end, end=event.begin, severity="risk",
+            by=event.receiver, begin=event.end, end=(event.begin or 0) - 1, severity="risk",
             confidence="medium", topics=connection_topic(event),
         )  # fmt: skip
     else:
@@ -181,7 +182,7 @@ def _by_text(case: Case, event: Event) -> Iterator[Found]:
             "SEQ_TOO_LOW", event.row, event.session,
             f"{event.receiver} refuses {event.sender}'s MsgSeqNum(34) {event.end}: it expects "
             f"{event.begin}. The log begins too late to tell which side is right.",
-            side=event.sender, by=event.receiver, begin=event.end, end=event.begin,
+            side=event.sender, by=event.receiver, begin=event.end, end=(event.begin or 0) - 1,
             confidence="medium", topics=connection_topic(event),
         )  # fmt: skip
 
@@ -215,7 +216,8 @@ def _again(case: Case, event: Event) -> Found:
     if ask is not None and not _replayed_before(case, event):
         return Found(
             "REPLAY_NOT_FLAGGED", event.row, event.session,
-            f"{event.sender} replays {span(event.begin, event.end)} without PossDupFlag(43)=Y.",
+            f"{event.sender} replays MsgSeqNum(34) {span(event.begin, event.end)} without "
+            "PossDupFlag(43)=Y.",
             side=event.sender, by=event.sender, begin=event.begin, end=event.end,
             rows=(ask.row,), topics=gap_topic(event) + gap_topic(ask) + connection_topic(ask),
         )  # fmt: skip
@@ -223,8 +225,8 @@ def _again(case: Case, event: Event) -> Found:
     anew = case.one_sided[event.session] and _goes_on(case, event)
     return Found(
         "DUPLICATE_NOT_FLAGGED", event.row, event.session,
-        f"{event.sender} uses {span(event.begin, event.end)} a second time without "
-        "PossDupFlag(43)=Y"
+        f"{event.sender} uses MsgSeqNum(34) {span(event.begin, event.end)} a second time "
+        "without PossDupFlag(43)=Y"
         + (", or began anew: the log shows one side only." if anew else "."),
         side="" if anew else event.sender, by=event.sender, begin=event.begin, end=event.end,
         severity="risk" if anew else "", confidence="low" if anew else "high",
@@ -269,7 +271,9 @@ def next_expected(case: Case) -> Iterator[Found]:
                 "NEXT_EXPECTED_MISMATCH", event.row, event.session,
                 f"{event.receiver}'s NextExpectedMsgSeqNum(789) is {event.begin}; by the log "
                 f"it should be {event.expected}.",
-                side=event.receiver, by=event.by, begin=event.begin, end=event.expected,
+                side=event.receiver, by=event.by,
+                begin=min(event.begin, event.expected),
+                end=max(event.begin, event.expected) - 1,
                 confidence="high" if kept else "medium", topics=connection_topic(event),
             )  # fmt: skip
 

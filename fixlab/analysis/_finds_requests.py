@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 
-from fixlab.analysis._case import Case, Found, connection_topic, gap_topic, span
+from fixlab.analysis._case import Case, Found, connection_topic, gap_topic, lasting, span
 from fixlab.analysis._events import Event, Kind
 from fixlab.analysis._proofs import arrival, missed, would_ask
 from fixlab.frames import MISSING, nanoseconds
@@ -15,7 +16,7 @@ _AGAIN_SECONDS = 5.0  # asking again later than that is a second try, not redund
 _PATIENCE_SECONDS = 10.0
 _HELD_MAX = 4_096  # rows in which held messages are looked for
 _HUGE_MESSAGES, _HUGE_SECONDS = 5_000, 60.0
-_LOOP_REQUESTS = 3
+_LOOP_REQUESTS, _LOOP_ANSWERS = 3, 2
 _STORM_REQUESTS = 3
 
 
@@ -67,9 +68,9 @@ def _loops(
     for event in asks:
         if id(event) not in again and event.begin is not None:
             by_begin[event.begin].append(event)
-    answered = case.answered
     for begin, same in by_begin.items():
-        if len(same) < _LOOP_REQUESTS or sum(e.request in answered for e in same) < 2:
+        answers = _answered_in_between(case, same)
+        if len(same) < _LOOP_REQUESTS or answers < _LOOP_ANSWERS:
             continue
         excused |= {event.row for event in same}
         first, last = same[0], same[-1]
@@ -84,13 +85,24 @@ def _loops(
             side, why = first.sender, f"{first.sender}'s answer lacks PossDupFlag(43)=Y"
         yield Found(
             "RESEND_LOOP", first.row, first.session,
-            f"{first.receiver} asked {len(same)} times for {first.sender}'s numbers from "
-            f"{begin} on, and got them each time: {why}.",
+            f"{first.receiver} asked {len(same)} times for {first.sender}'s MsgSeqNum(34) from "
+            f"{begin} on, though its requests were answered: {why}.",
             side=side, by=first.receiver, begin=begin, end=first.end,
             confidence="high" if unflagged else "medium",
             rows=(*(e.row for e in same[1:4]), last.row),
             topics=tuple(t for e in same for t in gap_topic(e)) + connection_topic(first),
         )  # fmt: skip
+
+
+def _answered_in_between(case: Case, same: list[Event]) -> int:
+    """How many of these requests had their answer when the next one left.
+
+    One answer that comes late ends all of them, and shows that the requester was patient.
+    """
+    return sum(
+        case.answered.get(ask.request or 0, following.row) < following.row
+        for ask, following in pairwise(same)
+    )
 
 
 def _redundant(asks: list[Event], redundant: list[Event]) -> Found:
@@ -99,12 +111,13 @@ def _redundant(asks: list[Event], redundant: list[Event]) -> Found:
     # Mostly the same range again and again: said once.
     spans = list(dict.fromkeys(span(e.begin, e.end) for e in redundant))
     ranges = ", ".join(spans[:3]) + (", ..." if len(spans) > 3 else "")
+    earlier = [e.row for e in asks if e.row < first.row and _overlap(e, first)]
     return Found(
         "RESEND_STORM" if storm else "RESEND_OVERLAP", first.row, first.session,
-        f"{first.receiver} asked {_times(len(redundant))} more for numbers of {first.sender} "
-        f"({ranges}) that it had asked for already.",
+        f"{first.receiver} asked {_times(len(redundant))} more for {first.sender}'s "
+        f"MsgSeqNum(34) {ranges}, which it had asked for already.",
         side=first.receiver, by=first.receiver, begin=first.begin, end=first.end,
-        rows=tuple(e.row for e in redundant[1:4]),
+        rows=(*earlier[-1:], *(e.row for e in redundant[1:4])),
         topics=tuple(t for e in redundant for t in gap_topic(e)) + _request_topics(redundant),
     )  # fmt: skip
 
@@ -135,8 +148,9 @@ def _ignored(case: Case, asks: list[Event], excused: set[int]) -> Iterator[Found
                     break  # RRQ-06: to who asks, it was not answered in time
                 yield Found(
                     "GAPFILL_IGNORED", event.row, event.session,
-                    f"{event.receiver} asks again for {event.begin}, which {event.sender}'s "
-                    f"gap fill {begin} to NewSeqNo(36) {end + 1} had covered."
+                    f"{event.receiver} asks again for {event.sender}'s MsgSeqNum(34) "
+                    f"{event.begin}, which a gap fill from {begin} to NewSeqNo(36) {end + 1} "
+                    "had covered."
                     + ("" if shown is not None
                        else " Whether it had arrived by then the log cannot tell."),
                     side=event.receiver if shown is not None else "", by=event.receiver,
@@ -182,8 +196,8 @@ def _unjustified(case: Case, event: Event) -> Iterator[Found]:
         what = "was never sent" if event.cause == "not_sent" else "had arrived"
         yield Found(
             "RESEND_UNJUSTIFIED", event.row, event.session,
-            f"{event.receiver} asks for {event.sender}'s {span(event.begin, event.end)}, which "
-            f"{what} as far as the log shows.",
+            f"{event.receiver} asks for {event.sender}'s MsgSeqNum(34) "
+            f"{span(event.begin, event.end)}, which {what} as far as the log shows.",
             side=event.receiver, by=event.receiver, begin=event.begin, end=event.end,
             confidence="high" if inside else "medium",
             topics=gap_topic(event) + connection_topic(event) + _request_topics([event]),
@@ -213,8 +227,8 @@ def ranges(case: Case) -> Iterator[Found]:
             missed = span(low[0].begin, low[-1].end) if low else "what stands before it"
             yield Found(
                 code, event.row, event.session,
-                f"{event.receiver} asks for {event.sender}'s numbers from {event.begin} on, "
-                f"and not for {missed}, which it has not got either.",
+                f"{event.receiver} asks for {event.sender}'s MsgSeqNum(34) from {event.begin} "
+                f"on, and not for {missed}, which it has not got either.",
                 side=event.receiver, by=event.receiver, begin=event.begin, end=event.end,
                 rows=tuple(e.row for e in fills[:2]),
                 topics=gap_topic(event) + connection_topic(event),
@@ -236,7 +250,7 @@ def answers(case: Case) -> Iterator[Found]:
             short = total - event.answered
             yield Found(
                 "RESEND_INCOMPLETE", event.row, event.session,
-                f"{event.sender}'s answer to {event.receiver}'s request for "
+                f"{event.sender}'s answer to {event.receiver}'s request for MsgSeqNum(34) "
                 f"{span(event.begin, event.end)} leaves out {short} "
                 f"number{'' if short == 1 else 's'}."
                 + ("" if sent else " Whether they were lost on the way its own log tells."),
@@ -245,16 +259,26 @@ def answers(case: Case) -> Iterator[Found]:
                 severity="" if sent else "risk", confidence="high" if sent else "medium",
                 rows=(ask.row,), topics=gap_topic(event) + gap_topic(ask),
             )  # fmt: skip
-        lasted = case.seconds(ask.row, event.row)
+        lasted = _replay_seconds(case, event, ask)
         if event.count >= _HUGE_MESSAGES or lasted >= _HUGE_SECONDS:
             yield Found(
                 "RESEND_HUGE", ask.row, event.session,
-                f"{event.sender} replayed {event.count:,} messages in {lasted:.3g} s for "
-                f"{event.receiver}'s request for {span(event.begin, event.end)}.",
+                f"{event.sender} replayed {event.count:,} messages in {lasting(lasted)} for "
+                f"{event.receiver}'s request for MsgSeqNum(34) {span(event.begin, event.end)}.",
                 by=event.receiver, begin=event.begin, end=event.end, rows=(event.row,),
             )  # fmt: skip
         if event.live:
             yield from _interleaved(case, event, ask)
+
+
+def _replay_seconds(case: Case, event: Event, ask: Event) -> float:
+    """How long an answer took from its first message to its last, however long it was due."""
+    lasted = case.seconds(ask.row, event.row)
+    if not lasted >= _HUGE_SECONDS:
+        return lasted
+    rows = case.between(event.session, event.sender, ask.row, event.row)
+    answer = rows[case.poss_dup[rows] | case.is_type(rows, "4")]
+    return case.seconds(int(answer[0]), event.row) if len(answer) else 0.0
 
 
 def _interleaved(case: Case, event: Event, ask: Event) -> Iterator[Found]:
@@ -271,7 +295,7 @@ def _interleaved(case: Case, event: Event, ask: Event) -> Iterator[Found]:
         yield Found(
             "REPLAY_INTERLEAVED", new[0], event.session,
             f"{event.sender} sent {len(new)} new message{'s'[len(new) == 1 :]} in the middle "
-            f"of its replay of {span(event.begin, event.end)}.",
+            f"of its replay of MsgSeqNum(34) {span(event.begin, event.end)}.",
             side=event.sender, by=event.sender, begin=event.begin, end=event.end,
             rows=(ask.row, event.row), topics=gap_topic(event),
         )  # fmt: skip
@@ -296,13 +320,14 @@ def _unanswered(case: Case, event: Event) -> Iterator[Found]:
     if shown is None:
         shown = would_ask(case, ask, ask.by, ask.sender, case.end_of(ask))
     sure = shown is not None or event.answered > 0
-    part = f"only {event.answered} numbers of " if event.answered else ""
-    none = "" if event.answered else " not"
+    did = "did not answer"
+    if event.answered:
+        did = f"answered only {event.answered} number{'s'[event.answered == 1 :]} of"
     yield Found(
         "RESEND_INCOMPLETE" if event.answered else "RESEND_UNANSWERED", ask.row, event.session,
-        f"{event.sender} did{none} answer {part}{event.receiver}'s request for "
+        f"{event.sender} {did} {event.receiver}'s request for MsgSeqNum(34) "
         f"{span(ask.begin, ask.end)}, and went on sending for "
-        f"{case.seconds(ask.row, new[-1]):.3g} s."
+        f"{lasting(case.seconds(ask.row, new[-1]))}."
         + ("" if sure else " Whether the request reached it the log cannot tell."),
         side=event.sender if sure else "", by=event.receiver,
         begin=event.begin, end=event.end, rows=(new[0],),

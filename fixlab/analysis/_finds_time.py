@@ -15,6 +15,7 @@ from fixlab.analysis._case import (
     Found,
     Ints,
     connection_topic,
+    lasting,
 )
 from fixlab.analysis._events import Event, Kind
 from fixlab.analysis._proofs import arrival, missed, would_ask
@@ -66,7 +67,8 @@ def _late(case: Case, end: Event, sender: str, begin: int, seconds: int) -> Iter
     quiet = np.diff(np.maximum(case.time[rows], up))
     # A Logon ends no silence: it begins anew. Until it is answered no Heartbeat is due.
     logon = case.is_type(rows, "A")
-    whole = _whole(case, rows) & ~logon[1:]
+    # And nothing is due behind a Logout of one's own.
+    whole = _whole(case, rows) & ~logon[1:] & ~case.is_type(rows[:-1], "5")
     if up == MISSING:
         whole &= ~logon[:-1]
     limit = max(_LATE * seconds, seconds + _TICK_SECONDS)
@@ -82,8 +84,10 @@ def _late(case: Case, end: Event, sender: str, begin: int, seconds: int) -> Iter
         line = " Its SendingTime(52) shows that it spoke in time: the line was slow."
         yield Found(
             "HEARTBEAT_LATE", row, end.session,
-            f"{sender} was silent for {quiet[worst] / SECOND:.3g} s, HeartBtInt(108) is "
-            f"{seconds} s; {len(late)} such silences in this connection."
+            f"{sender} was silent for {lasting(quiet[worst] / SECOND)} while HeartBtInt(108) "
+            f"is {seconds} s"
+            + (f", the longest of {len(late)} such silences in this connection."
+               if len(late) > 1 else ".")
             + (line if timely else ""),
             side="" if timely else sender, by=sender, rows=(before,),
             topics=connection_topic(end),
@@ -132,7 +136,8 @@ def _missing(
             return
         yield Found(
             "HEARTBEAT_MISSING", at, end.session,
-            f"{sender} says nothing more for {quiet:.3g} s, HeartBtInt(108) is {seconds} s. "
+            f"{sender} says nothing more for {lasting(quiet)} while HeartBtInt(108) is "
+            f"{seconds} s. "
             "Whether it stood still or the line was dead the log cannot tell.",
             by=sender, rows=(last,), confidence="medium", topics=connection_topic(end),
         )  # fmt: skip
@@ -165,8 +170,8 @@ def _unanswered(case: Case, event: Event) -> Iterator[Found]:
         )
     yield Found(
         "TESTREQ_UNANSWERED", event.row, event.session,
-        f"{event.receiver} does not answer {event.sender}'s TestRequest(1) of "
-        f"MsgSeqNum(34) {int(case.number[event.row])} in {lasted:.3g} s, {what}",
+        f"{event.receiver} does not answer {event.sender}'s TestRequest(1) with "
+        f"MsgSeqNum(34) {int(case.number[event.row])} in {lasting(lasted)}, {what}",
         side=event.receiver if proof is not None else "", by=event.sender,
         severity="" if proof is not None else "risk",
         confidence="high" if shown is not None else "medium",
@@ -231,7 +236,7 @@ def _against_log(
     )
     yield Found(
         "CLOCK_SKEW", int(rows[0]), session,
-        f"{views['in']}'s SendingTime(52) is {abs(skew):.3g} s "
+        f"{views['in']}'s SendingTime(52) is {lasting(abs(skew))} "
         f"{'ahead of' if skew > 0 else 'behind'} {views['out']}'s clock.{note}",
         side=views["in"], by=views["in"], confidence="medium",
         severity="fault" if abs(skew) > _TOLERANCE_SECONDS else "",
@@ -258,8 +263,8 @@ def _by_turns(
     ahead = two if skew > 0 else one
     yield Found(
         "CLOCK_SKEW", int(rows[0]), session,
-        f"{ahead}'s SendingTime(52) is about {abs(skew):.3g} s ahead of the other side's. The "
-        "log has no times of its own, so whose clock is wrong cannot be known.",
+        f"{ahead}'s SendingTime(52) is about {lasting(abs(skew))} ahead of the other side's. "
+        "The log has no times of its own, so whose clock is wrong cannot be known.",
         by=ahead, confidence="low",
     )  # fmt: skip
 

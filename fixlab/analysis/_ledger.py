@@ -60,6 +60,13 @@ def ledger(frame: Any, *, expected_start: Mapping[str, int] | None = None) -> pd
     10,000 numbers in a row with one fate, or what would take the frame beyond 2 million rows,
     stay one row: `count` says how many it stands for.
 
+    `how` says how it ended: "replayed", "gap_filled" (nothing was sent again: if it was an
+    order, it is as good as lost), "late", "reset", "lost", still "open", or "unknown". For
+    example, what did not come back:
+
+        ledger = fixlab.ledger(fixlab.read_log("venue.log"))
+        ledger[ledger["how"] != "replayed"]
+
     Raises `SchemaError` for another frame, `ConfigError` for a wrong `expected_start`.
 
     Source: SEQ-05, RRQ-01, RRQ-05, RRQ-09, RSP-01, RSP-04, SQR-02, SQR-07.

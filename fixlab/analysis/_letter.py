@@ -9,13 +9,13 @@ import pandas as pd
 
 from fixlab import redact
 from fixlab.analysis._case import Extent
-from fixlab.analysis._report_tables import Times, sums
+from fixlab.analysis._report_tables import FILLED_OVER, Times, by_side, sums, unrecovered
 
 _PARAGRAPHS_MAX = 20
 _LINES_MAX = 5  # of one paragraph
 _NOTES_MAX = 20
 _NUMBERS_MAX = 6  # of findings, beside a code that follows
-_KEY = "[n] is the number of a finding, here, in evidence(n) and on the page of to_html."
+_KEY = "[n] is the number of a finding: here, in evidence(n) and on the page of to_html."
 
 
 class Letter(NamedTuple):
@@ -43,6 +43,7 @@ def _told(letter: Letter) -> Iterator[str]:
     yield _verdict(letter)
     if len(letter.ledger):
         yield sums(letter.ledger)
+        yield from _filled_over(letter.table)
     findings = letter.table.to_dict("records")
     roots = [i for i, each in enumerate(findings) if pd.isna(each["caused_by"])]
     follow: dict[int, list[int]] = {}
@@ -65,13 +66,20 @@ def _told(letter: Letter) -> Iterator[str]:
         yield ""
         yield "What else to know:"
         for i in infos[:_NOTES_MAX]:
-            yield _line(letter, findings, i, times)
+            yield _line(letter, findings, i, times, where=_where(letter, findings[i]))
         if len(infos) > _NOTES_MAX:
             yield f"  … and {len(infos) - _NOTES_MAX:,} more: see `table`."
         yield from (f"  {_plain(note)}" for note in letter.notes)
     if roots:
         yield ""
         yield _KEY
+
+
+def _filled_over(table: pd.DataFrame) -> Iterator[str]:
+    """That not all of what was gap-filled could be left out, by the findings that say so."""
+    found = table.index[table["code"] == "APP_MSG_FILLED_OVER"].tolist()
+    if found:
+        yield f"{FILLED_OVER}: {_numbers(found)}."
 
 
 def _about(letter: Letter, times: Times) -> str:
@@ -87,13 +95,15 @@ def _verdict(letter: Letter) -> str:
     severity = letter.table["severity"]
     faults, risks = letter.table[severity == "fault"], int((severity == "risk").sum())
     if len(faults):
-        sides = faults["side"].astype("str").where(faults["side"].notna(), "an unknown side")
-        by = [f"{count} by {_plain(str(side))}" for side, count in sides.value_counts().items()]
-        who = ", ".join(by) if len(by) > 1 else by[0].partition(" ")[2]
         also = f"; {_many(risks, 'risk')}" if risks else ""
-        return f"{_many(len(faults), 'fault')}, {who}{also}."
+        return f"{_many(len(faults), 'fault')}, {_plain(by_side(faults))}{also}."
     if risks:
         return f"No rule is broken as far as this log shows, but {_many(risks, 'risk')}."
+    if gone := unrecovered(letter.ledger):
+        return (
+            f"No rule is broken as far as this log shows, but {_many(gone, 'number')} lost or "
+            "open."
+        )
     if letter.extent.rows:
         return "Nothing wrong: no rule is broken as far as this log shows."
     return "Nothing to tell: the log has no messages."
@@ -134,7 +144,7 @@ def _whose(finding: Mapping[Any, Any], count: int) -> str:
     side, severity = finding["side"], finding["severity"]
     what = f"a {severity}" if count == 1 else f"{count:,} {severity}s"
     if pd.isna(side):
-        who = ", whose doing it is the log does not show"
+        who = ", laid to neither side"
     else:
         who = f" of {_plain(side)}" if severity == "fault" else f", the doing of {_plain(side)}"
     sure = finding["confidence"]
@@ -142,13 +152,21 @@ def _whose(finding: Mapping[Any, Any], count: int) -> str:
 
 
 def _where(letter: Letter, finding: Mapping[Any, Any]) -> str:
-    return f", in {_plain(finding['session'])}" if len(letter.sessions) > 1 else ""
+    named = len(letter.sessions) > 1 and finding["session"]
+    return f", in {_plain(finding['session'])}" if named else ""
 
 
-def _line(letter: Letter, findings: Sequence[Mapping[Any, Any]], i: int, times: Times) -> str:
+def _line(
+    letter: Letter,
+    findings: Sequence[Mapping[Any, Any]],
+    i: int,
+    times: Times,
+    *,
+    where: str = "",
+) -> str:
     time = times.told(findings[i]["time"])
     when = f"{time}, " if time else ""
-    return f"  [{i}] {when}row {letter.rows[i]}: {_plain(findings[i]['summary'])}"
+    return f"  [{i}] {when}row {letter.rows[i]}{where}: {_plain(findings[i]['summary'])}"
 
 
 def _led(numbers: Sequence[int], findings: Sequence[Mapping[Any, Any]]) -> str:
@@ -156,12 +174,12 @@ def _led(numbers: Sequence[int], findings: Sequence[Mapping[Any, Any]]) -> str:
     of_code: dict[str, list[int]] = {}
     for i in sorted(numbers):
         of_code.setdefault(str(findings[i]["code"]), []).append(i)
-    return "; ".join(
-        f"{code} "
-        + " ".join(f"[{i}]" for i in found[:_NUMBERS_MAX])
-        + (f" and {len(found) - _NUMBERS_MAX:,} more" if len(found) > _NUMBERS_MAX else "")
-        for code, found in of_code.items()
-    )
+    return "; ".join(f"{code} {_numbers(found)}" for code, found in of_code.items())
+
+
+def _numbers(found: Sequence[int]) -> str:
+    more = f" and {len(found) - _NUMBERS_MAX:,} more" if len(found) > _NUMBERS_MAX else ""
+    return " ".join(f"[{i}]" for i in found[:_NUMBERS_MAX]) + more
 
 
 def _many(count: int, noun: str) -> str:

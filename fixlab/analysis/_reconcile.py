@@ -113,7 +113,10 @@ def reconcile(ours: Any, theirs: Any) -> Reconciliation:
     the logs masks are no change. What may have been on its way when a log ends, or before it
     begins, is `uncovered`, never lost.
 
-    Returns a `Reconciliation`.
+    Returns a `Reconciliation`. For example, what left and never arrived:
+
+        joined = fixlab.reconcile(fixlab.read_log("ours.log"), fixlab.read_log("theirs.log"))
+        joined.lost[["sent", "sender", "msg_seq_num", "msg_type"]]
 
     Raises `SchemaError` for what is no log, and `ConfigError` when the logs share no session,
     or both were kept by the same side.

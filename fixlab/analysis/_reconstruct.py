@@ -292,6 +292,7 @@ class _Machine:
                 one.view,
                 self._rows.get(stream, 0),
                 self._sessions[stream].one_sided,
+                one.begun,
             )
             for stream, one in self._numbers.items()
         ]

@@ -138,7 +138,10 @@ def replay(
     the numbers it shows; what is due when a log, or a connection, ends is not held against
     anybody. Severity is `fault` where a MUST of the texts was broken, else `risk`.
 
-    Returns a `Replay`.
+    Returns a `Replay`. For example, what the engine should have done at each deviation:
+
+        played = fixlab.replay(fixlab.read_log("venue.log"), profile="quickfix")
+        played.table[["time", "rule", "summary", "expected"]]
 
     Raises `SchemaError` for what is no log, `ConfigError` for a frame without its messages, an
     unknown side or profile, and a config of another session.

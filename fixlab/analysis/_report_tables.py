@@ -16,6 +16,9 @@ from fixlab.pages import text as _text
 _DAY = 86_400 * 1_000_000_000
 _RUNS_MAX = 300  # rows of the ledger
 _REQUESTS_MAX = 200
+# Beside the sums, for among what was gap-filled an order is as good as lost.
+FILLED_OVER = "Application messages were filled over instead of replayed"
+_SIDES_MAX = 3  # named in a heading
 _REQUEST_HEADS = (
     *("Time", "Asked by", "Own number", "Asked for", "Missing", "Replayed", "Filled"),
     *("Outcome", "After"),
@@ -29,6 +32,7 @@ _WORDS = {
     "open": "still missing",
     "unknown": "not known",
 }
+_RECOVERED = ("replayed", "gap_filled", "late")
 # What a reader looks for first stands first.
 _GONE = ("lost", "open", "reset", "unknown")
 _ANSWERS = {
@@ -129,6 +133,23 @@ def sums(ledger: pd.DataFrame) -> str:
     told = ", ".join(f"{counts[how]:,} {words}" for how, words in _WORDS.items() if counts[how])
     was = "number was" if total == 1 else "numbers were"
     return f"{total:,} {was} missing: {told}."
+
+
+def unrecovered(ledger: pd.DataFrame) -> int:
+    """How many numbers are lost, or open when the log ends."""
+    return int(ledger.loc[~ledger["how"].isin(_RECOVERED), "count"].sum())
+
+
+def by_side(faults: pd.DataFrame) -> str:
+    """Whose these faults are: each side with its count, those with most first."""
+    sides = faults["side"].astype("str").where(faults["side"].notna(), "an unknown side")
+    counts = sides.value_counts()
+    if len(counts) == 1:
+        return f"by {counts.index[0]}"
+    told = ", ".join(f"{count:,} by {side}" for side, count in counts.head(_SIDES_MAX).items())
+    rest = counts.iloc[_SIDES_MAX:]
+    others = f"{len(rest):,} other{'s' * (len(rest) > 1)}"
+    return f"{told} and {int(rest.sum()):,} by {others}" if len(rest) else told
 
 
 def _runs(ledger: pd.DataFrame) -> pd.DataFrame:

@@ -26,7 +26,9 @@ def resends(frame: Any, *, expected_start: Mapping[str, int] | None = None) -> p
     - `frame`: a `messages` frame, a `Log`, or a `transitions` frame.
     - `expected_start`: CompID -> the first MsgSeqNum(34) due from it, where you know it.
 
-    Returns a frame of schema `fixlab.frames.RESENDS`, in the order of the requests.
+    Returns a frame of schema `fixlab.frames.RESENDS`, in the order of the requests: `how` it
+    ended, `replayed` messages and `filled` numbers, and in `covered_by` the request before it
+    that had asked for all of it already.
 
     Raises `SchemaError` for another frame, `ConfigError` for a wrong `expected_start`.
 

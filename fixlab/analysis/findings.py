@@ -44,6 +44,7 @@ from fixlab.frames import (
 _SAME_MAX = 100  # findings of one code, session and side that are told one by one
 _NUMBER_MAX = int(np.iinfo(np.int64).max)
 _EVIDENCE_MAX = 12
+_BEGINS_MAX = 4  # sides in a note
 _GROUPS = (
     *(_finds_gaps, _finds_requests, _finds_fills, _finds_numbers),
     *(_finds_connections, _finds_time, _finds_bytes),
@@ -69,8 +70,17 @@ def analyze(
       Without it a log that begins in the middle is not judged on what came before.
     - `schedule`: when the session is open; Logons outside of it are findings.
 
-    Returns `Findings`. One trouble is one finding, at its root; what follows from it names it
-    in `caused_by` and counts as info. What the log cannot tell lowers the confidence.
+    Returns `Findings`. A finding is a "fault" where a rule was broken, a "risk" where none was
+    and it will hurt all the same, and else an "info". One trouble is one finding, at its root;
+    what follows from it names it in `caused_by` and counts as info. What the log cannot tell
+    lowers the confidence.
+
+    For example, who broke a rule, and the messages that show the first case:
+
+        found = fixlab.analyze(fixlab.read_log("venue.log"))
+        faults = found.table[found.table["severity"] == "fault"]
+        faults[["time", "side", "rule", "summary"]]
+        found.evidence(faults.index[0])
 
     Raises `SchemaError` when `log` is no such frame; `ConfigError` for an `expected_start`
     with a CompID that is not in the log, or a number below 1.
@@ -153,10 +163,12 @@ class Findings:
     """What `analyze` found. `print(findings.summary())` tells it like a colleague would.
 
     - `table`: one row a finding, schema `fixlab.frames.FINDINGS`, in the order of the log.
-    - `evidence(i)`: the messages that show finding `i`.
+    - `faults`: how many of them are faults.
+    - `evidence(i)`: the messages that show finding `i`, which is its row in `table`.
     - `to_html(path)`: all of it as a page to send.
     - `only(session)`: the findings of one session.
-    - `gaps`, `ledger`, `resends`, `intervals`: the frames behind the findings.
+    - `gaps`, `ledger`, `resends`, `intervals`: the frames behind the findings; `messages`: the
+      log itself.
     - `left_out`: code -> findings of a kind beyond the first 100, which are not in `table`.
     """
 
@@ -258,7 +270,7 @@ class Findings:
             ledger=self._surely_missing(self.ledger),
             resends=self.resends,
             evidence=self.evidence,
-            notes=list(self._left_out_told()),
+            notes=list(self._notes()),
             figures=list(
                 pictures(
                     self._case.extent(self.session).span,
@@ -332,7 +344,26 @@ class Findings:
     def _notes(self) -> Iterator[str]:
         if any(self._case.one_sided[name] for name in self._own_sessions()):
             yield "The log shows one side only; whether the other answered is not known."
+        yield from self._begins_late()
         yield from self._left_out_told()
+
+    def _begins_late(self) -> Iterator[str]:
+        """What came before the log is not judged: with which numbers it begins."""
+        late = [
+            one
+            for one in self._case.made.directions
+            if one.begun is not None and one.begun > 1 and self.session in (None, one.session)
+        ]
+        if late:
+            shown = [
+                f"{one.begun} of {redact.printable(one.sender)}" for one in late[:_BEGINS_MAX]
+            ]
+            more = len(late) - len(shown)
+            rest = f" and others of {more:,} more sides" if more else ""
+            yield (
+                f"The log begins with MsgSeqNum(34) {', '.join(shown)}{rest}; what came before "
+                "is not known."
+            )
 
     def _left_out_told(self) -> Iterator[str]:
         for code, count in self.left_out.items():

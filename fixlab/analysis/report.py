@@ -14,11 +14,14 @@ from fixlab import __version__, facts, pages
 from fixlab.analysis._case import Extent
 from fixlab.analysis._evidence import Evidence
 from fixlab.analysis._report_tables import (
+    FILLED_OVER,
     Times,
+    by_side,
     ledger_table,
     numbers_of,
     requests_table,
     table,
+    unrecovered,
 )
 from fixlab.frames import nanoseconds
 from fixlab.pages import text as _text
@@ -28,6 +31,7 @@ _LISTED_MAX = 500  # findings in the list
 _DETAILS_MAX = 200  # of these told in full, faults first
 _LINES_MAX = 12  # of evidence
 _LINE_MAX = 1_000  # characters of one
+_SENDER_MAX = 24  # characters of a CompID in a column
 _SIGNS = {"fault": "✗", "risk": "!", "info": "·"}
 _NAMES = {"fault": "Faults", "risk": "Risks", "info": "Notes"}
 _MEANINGS = {
@@ -35,7 +39,6 @@ _MEANINGS = {
     "risk": "no rule was broken, and yet it will hurt",
     "info": "what else to know",
 }
-_RECOVERED = ("replayed", "gap_filled", "late")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +68,14 @@ def page(content: Content) -> str:
     parts = [
         _headline(content),
         _counts(content),
+        *_filled_over(content.table),
         _facts(own, content.about, times),
         *_listed(content, times),
         *_pictures(content.figures),
         *_details(content, times),
         *ledger_table(content.ledger, times),
         *requests_table(content.resends, times),
-        f"<footer>Made by fixlab {_text(__version__)} from the log. Times are UTC, as the log "
-        "has them. Rule ids are fixlab's; behind each rule stands its place in the FIX "
-        "documents. Secrets are masked.</footer>",
+        _FOOTER,
     ]
     return pages.document(f"FIX session log: {_words(content)}", "\n".join(parts), style=_STYLE)
 
@@ -90,15 +92,12 @@ def _words(content: Content) -> str:
     """What was found, in one sentence without a full stop."""
     faults = _roots(content.table, "fault")
     if len(faults):
-        sides = faults["side"].astype("str").where(faults["side"].notna(), "an unknown side")
-        who = ", ".join(f"{count} by {side}" for side, count in sides.value_counts().items())
-        only = who.partition(" ")[2]
-        words = f"{_many(len(faults), 'fault')}, {who if ',' in who else only}"
+        words = f"{_many(len(faults), 'fault')}, {by_side(faults)}"
         risks = len(_roots(content.table, "risk"))
         return f"{words}; {_many(risks, 'risk')}" if risks else words
-    unrecovered = _unrecovered(content.ledger)
-    if unrecovered:
-        return f"no fault seen, {_many(unrecovered, 'number')} lost or open"
+    gone = unrecovered(content.ledger)
+    if gone:
+        return f"no fault seen, {_many(gone, 'number')} lost or open"
     risks = len(_roots(content.table, "risk"))
     return f"no fault seen, {_many(risks, 'risk')}" if risks else "no trouble seen"
 
@@ -107,7 +106,7 @@ def _headline(content: Content) -> str:
     words = _words(content)
     kind = next(
         (kind for kind in SEVERITIES[:2] if len(_roots(content.table, kind))),
-        "risk" if _unrecovered(content.ledger) else "fine",
+        "risk" if unrecovered(content.ledger) else "fine",
     )
     sign = {**_SIGNS, "fine": "✓"}[kind]
     return (
@@ -122,19 +121,30 @@ def _counts(content: Content) -> str:
         for kind in SEVERITIES
     ]
     missing = int(content.ledger["count"].sum())
-    lost = _unrecovered(content.ledger)
+    lost = unrecovered(content.ledger)
     chips += [
         ("info", missing, "numbers missed"),
         ("risk" if lost else "info", lost, "lost or open"),
     ]
     items = "".join(
-        f'<li class="{kind}"><b>{count:,}</b> {what}</li>' for kind, count, what in chips
+        f'<li class="{kind if count else "info"}"><b>{count:,}</b> {what}</li>'
+        for kind, count, what in chips
     )
     return f'<ul class="counts">{items}</ul>'
 
 
-def _unrecovered(ledger: pd.DataFrame) -> int:
-    return int(ledger.loc[~ledger["how"].isin(_RECOVERED), "count"].sum())
+def _filled_over(found: pd.DataFrame) -> Iterator[str]:
+    """A line about what counts as recovered, and yet never came."""
+    over = found.index[found["code"] == "APP_MSG_FILLED_OVER"].tolist()
+    if over:
+        told = set(_told_in_full(found)[:_DETAILS_MAX])
+        shown = ", ".join(_link(i, told) for i in over[:_LINES_MAX])
+        more = f" and {len(over) - _LINES_MAX:,} more" if len(over) > _LINES_MAX else ""
+        yield f"<p>{FILLED_OVER}: see finding {shown}{more}.</p>"
+
+
+def _link(i: int, told: set[int]) -> str:
+    return f'<a href="#finding-{i}">{i}</a>' if i in told else f"{i}"
 
 
 def _own_messages(content: Content) -> pd.DataFrame:
@@ -154,7 +164,7 @@ def _facts(messages: pd.DataFrame, about: Mapping[str, str], times: Times) -> st
         "Session" if len(sessions) == 1 else "Sessions": _several(sessions),
         "Log": _several(files),
         "Messages": f"{len(messages):,}" + (f", {bad:,} of them garbled" if bad else ""),
-        "Covers": times.span(Extent.of(nanoseconds(messages, "time"))),
+        "Covers (UTC)": times.span(Extent.of(nanoseconds(messages, "time"))),
         **about,
     }
     return pages.facts(rows)
@@ -200,6 +210,7 @@ def _listed(content: Content, times: Times) -> Iterator[str]:
         return
     told = set(_told_in_full(found)[:_DETAILS_MAX])
     shown = order[:_LISTED_MAX]
+    several = content.session is None and len(_occurring(content.messages["session"])) > 1
     bodies = ""
     for kind in SEVERITIES:
         rows = [i for i in shown if found["severity"].loc[i] == kind]
@@ -207,7 +218,7 @@ def _listed(content: Content, times: Times) -> Iterator[str]:
             bodies += (
                 f'<tbody><tr class="group"><th colspan="6" scope="rowgroup">{_NAMES[kind]} '
                 f"<small>{_MEANINGS[kind]}</small></th></tr>"
-                + "".join(_row(found, i, times, told) for i in rows)
+                + "".join(_row(found, i, times, told, several=several) for i in rows)
                 + "</tbody>"
             )
     yield table("findings", ("No.", "What", "By", "Time", "Numbers", "Rule"), bodies)
@@ -221,15 +232,17 @@ def _notes(notes: Iterable[str]) -> Iterator[str]:
         yield f'<p class="key">{_text(note)}</p>'
 
 
-def _row(found: pd.DataFrame, i: int, times: Times, told: set[int]) -> str:
+def _row(found: pd.DataFrame, i: int, times: Times, told: set[int], *, several: bool) -> str:
     one = found.loc[i]
+    session = _text(_given(one["session"])) if several else ""
+    where = f" in {session}" if session else ""
     numbers = numbers_of(one["begin_seq_no"], one["end_seq_no"]) or _given(one["msg_seq_num"])
-    number = f'<a href="#finding-{i}">{i}</a>' if i in told else f"{i}"
     return (
-        f'<tr class="{one["severity"]}"><th scope="row">{number}</th>'
+        f'<tr class="{one["severity"]}"><th scope="row">{_link(i, told)}</th>'
         f"<td>{_text(_given(one['summary']))}<small>{_text(_given(one['code']))}"
-        f"{_cause(one['caused_by'], told)}</small></td>"
-        f"<td>{_text(_given(one['side']))}</td><td>{times.told(one['time'])}</td>"
+        f"{where}{_cause(one['caused_by'], told)}</small></td>"
+        f"<td>{_text(_cut(_given(one['side']), _SENDER_MAX))}</td>"
+        f"<td>{times.told(one['time'])}</td>"
         f'<td>{numbers}</td><td class="rule">{_rules(one["rule"])}</td></tr>'
     )
 
@@ -238,8 +251,7 @@ def _cause(caused_by: object, told: set[int]) -> str:
     given = _given(caused_by)
     if not given:
         return ""
-    link = f'<a href="#finding-{given}">{given}</a>' if int(given) in told else given
-    return f", follows from {link}"
+    return f", follows from {_link(int(given), told)}"
 
 
 def _rules(rule: object) -> str:
@@ -320,17 +332,30 @@ def _line(row: pd.Series, line: str, times: Times) -> str:
     name = facts.message_name(str(row["msg_type"]), known) or ""
     if not row["valid"]:
         name = f"{name} ({row['defect']})".strip()
-    cut = line if len(line) <= _LINE_MAX else f"{line[:_LINE_MAX]}…"
+    sender = _cut(str(row["sender"]), _SENDER_MAX)
     return (
-        f"<tr><td>{times.told(row['time'])}</td><td>{_text(str(row['sender']))} →</td>"
-        f"<td>{_text(name)}</td><td>{pages.wire(cut)}</td></tr>"
+        f"<tr><td>{times.told(row['time'])}</td><td>{_text(sender)} →</td>"
+        f"<td>{_text(name)}</td><td>{pages.wire(_cut(line, _LINE_MAX))}</td></tr>"
     )
+
+
+def _cut(text: str, size: int) -> str:
+    return text if len(text) <= size else f"{text[:size]}…"
+
+
+_FOOTER = (
+    f"<footer>Made by fixlab {_text(__version__)} from the log. Times are UTC, as the log has "
+    "them. Numbers are MsgSeqNum(34). Rule ids are fixlab's; behind each rule stands its place "
+    "in the FIX documents: TC is a session test case, V2 is FIX 4.4 Volume 2, SL the FIX "
+    "Session Layer specification of 2020. Secrets are masked.</footer>"
+)
 
 
 _STYLE = """
 .fault { --now: var(--bad); } .risk { --now: var(--warn); } .info { --now: var(--quiet); }
 .fine { --now: var(--good); }
-.findings th:first-child { width: 2.6rem; }
+h3 .chip { min-width: 0; }
+.findings tr:not(.group) th:first-child { width: 2.6rem; white-space: nowrap; }
 .findings .group small, h3 small { display: inline; font-weight: 400; margin-left: .4rem;
   color: var(--soft); }
 .findings tr:not(.group) th a, .findings tr:not(.group) th { color: var(--now); }
@@ -344,7 +369,7 @@ _STYLE = """
   color: var(--soft); white-space: nowrap; }
 .act td { color: var(--soft); font-style: italic; }
 @media (max-width: 40rem) {
-  .wide table { min-width: 44rem; }
+  .wide table, img { min-width: 44rem; }
   .wire td:nth-child(n) { display: block; width: auto; border: 0; padding: 0 .5rem; }
   .wire tr { display: block; padding: .2rem 0; border-bottom: 1px solid var(--line); }
   .findings th:nth-child(n+4), .findings td:nth-child(n+4) { display: none; } }

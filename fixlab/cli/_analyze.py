@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from fixlab import redact, times
 from fixlab.analysis import Findings, analyze
 from fixlab.cli._analyze_options import FAIL_ON
+from fixlab.cli._fitted import fitted, terminal_width
 from fixlab.errors import ConfigError, FixLabError
 from fixlab.logs.read import Log, read_log
 
@@ -58,8 +59,9 @@ def _starts(arguments: argparse.Namespace) -> Mapping[str, int] | None:
 def _tell(log: Log, found: Findings) -> None:
     for note in log.notes:
         print(f"fixlab analyze: {redact.printable(redact.mask(note))}", file=sys.stderr)
+    width = terminal_width()
     for line in found.summary().split("\n"):
-        print(redact.printable(redact.mask(line)))
+        print(fitted(redact.printable(redact.mask(line)), width))
 
 
 def _about(arguments: argparse.Namespace) -> Mapping[str, str]:

@@ -22,9 +22,23 @@ from fixlab.logs._frame import Rows
 from fixlab.logs._pairs import Pairs
 from fixlab.logs._sides import CONFIDENCE, Pair, Seen, Side, sides
 from fixlab.logs._sources import Source, opened
+from fixlab.vocabulary import DIRECTION_SOURCES
 from fixlab.wire.message import Message
 
 HTML_ROWS = 10
+
+
+# What a direction was taken from, in words.
+_GROUNDS = {
+    "": "unknown",
+    "given": "as given",
+    "captured": "as captured",
+    "logged": "as logged",
+    "file_name": "by the file's name",
+    "comp_ids": "by the CompIDs",
+    "timing": "by the times",
+}
+assert tuple(_GROUNDS) == DIRECTION_SOURCES
 
 
 class Log:
@@ -34,6 +48,7 @@ class Log:
     - `files`: one row a file, schema `LOG_FILES`: what became of each of its bytes.
     - `sessions`: one row a session, schema `LOG_SESSIONS`: which side kept the log, and why.
     - `message(i)`, `decode(i)`, `raw(i)`: the whole message in row `i`, read from its file.
+    - `summary`: what was read, in words; `notes`: what went wrong with a file.
     """
 
     def __init__(
@@ -105,19 +120,21 @@ class Log:
         files = self.files
         bad = int(files["defects"].sum())
         size = int(files["bytes"].sum())
+        text_lines = int(files["text_lines"].sum())
+        text = f"{int(files['text_bytes'].sum()):,} in {_lines_of(text_lines)} of other text"
         lines = [
             f"{len(self):,} rows, {bad:,} with a defect, from {_files_of(len(files))}, "
             f"{size:,} bytes:",
-            f"  {int(files['row_bytes'].sum()):,} in rows, "
+            f"  {int(files['row_bytes'].sum()):,} bytes in rows, "
             f"{int(files['around_bytes'].sum()):,} around them, "
-            f"{int(files['text_bytes'].sum()):,} in {int(files['text_lines'].sum()):,} lines "
-            "of other text",
+            + (text if text_lines else "no other text"),
         ]
         shown = self.sessions.head(HTML_ROWS)
         for name, out, into, unknown, source, confidence in shown.itertuples(index=False):
             way = f"{out:,} out, {into:,} in" if source else f"{unknown:,} either way"
-            why = f" ({source})" if source else ""
-            lines.append(f"  {name!s}: {way}; confidence in that: {confidence!s}{why}")
+            lines.append(
+                f"  {name!s}: {way} (direction {_GROUNDS[source]}, confidence {confidence!s})"
+            )
         if len(self.sessions) > len(shown):
             lines.append(f"  … and {len(self.sessions) - len(shown):,} more sessions")
         return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
@@ -249,6 +266,10 @@ def _sessions(pairs: dict[Pair, tuple[Seen, Side]]) -> pd.DataFrame:
             "confidence": [CONFIDENCE[source[name]] for name in names],
         },
     )
+
+
+def _lines_of(count: int) -> str:
+    return "one line" if count == 1 else f"{count:,} lines"
 
 
 def _files_of(count: int) -> str:

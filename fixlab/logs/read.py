@@ -74,11 +74,12 @@ def read_log(
       takes as long as to read some 100 MB; it then waits half a minute for the next call. For
       several machines see `fixlab.spread`.
 
-    Returns a `Log`, whose `frame` has schema `fixlab.frames.MESSAGES`: rows in the order of
-    the file. What should be a message and is not right is a row with `valid=False` and its
-    `defect`; each byte is accounted for in `files`. A line longer than 1 MiB without a message
-    is read in pieces of that size, and a longer message is a defect. Of more than 65,536
-    distinct CompIDs, all further ones read "…". With `follow` it is a `FollowedLog`.
+    Returns a `Log`, whose `frame` has schema `fixlab.frames.MESSAGES` (print that to see what
+    each column holds): rows in the order of the file. What should be a message and is not
+    right is a row with `valid=False` and its `defect`; each byte is accounted for in `files`. A
+    line longer than 1 MiB without a message is read in pieces of that size, and a longer
+    message is a defect. Of more than 65,536 distinct CompIDs, all further ones read "…". With
+    `follow` it is a `FollowedLog`.
     Of an application message, flags and OrigSendingTime(122) are read in its header, up to the
     first field that no header has, and columns of session messages are empty; those are of
     session messages, BusinessMessageReject and UserRequest.
@@ -86,6 +87,12 @@ def read_log(
     Raises `ConfigError` when a file cannot be found or read, or an argument is wrong;
     `LogFormatError` for a compressed file that expands without end, or a damaged capture;
     `StateError` when a worker dies.
+
+    For example, orders that were sent after ten o'clock:
+
+        log = fixlab.read_log("venue.log", tags=[11, 55])
+        orders = log.frame[(log.frame["msg_type"] == "D") & (log.frame["time"].dt.hour >= 10)]
+        orders[["time", "sender", "msg_seq_num", "ClOrdID", "Symbol"]]
 
     Source: FRM-01 to FRM-07, FRM-13, DAT-01 to DAT-03.
     """

@@ -162,7 +162,7 @@ def _title(rows: _Gaps, side: int, own: Ints, runs: Ints) -> str:
     gone = last[~rows.recovered[last]]
     told = f"{many(int(rows.missing[last].sum()), 'number')} in {many(len(runs), 'range')}"
     if len(own) > len(runs):
-        told += f", noticed {len(own):,} times"
+        told += ", some more than once"
     if not len(gone):
         # Not "recovered": an order that was gap-filled never came.
         late = bool((rows.how[last] == HOW_CLOSED.index("late")).any())
@@ -262,8 +262,11 @@ def _quiet(found: Given, rows: _Gaps) -> list[str]:
         quiet += [ends_of(side) for side in sides if other and side not in missed]
     if not quiet:
         return []
-    told = ", ".join(f"{style.name(own)} of {style.name(other)}" for own, other in quiet)
-    return [f"No number missing: {told}."]
+    names = [(style.name(own), style.name(other)) for own, other in quiet]
+    if len(names) == 1:
+        return ["{} missed no number of {}.".format(*names[0])]
+    told = ", ".join(f"{own} of {other}" for own, other in names)
+    return [f"No number was missed by {told}."]
 
 
 def _legend(rows: _Gaps, shown: Sequence[int], *, strips: bool) -> list[Entry]:

@@ -848,6 +848,9 @@ CONTROLS: tuple[Plant, ...] = tuple(
         ("fill asked again in time", told(
             "1 > D 2\n2 > 0 3 lost\n3 > D 4\n3.1 < 2 2 7=3 16=3\n3.2 > 4 3 dup 123=Y 36=4 "
             "lost\n35 < 2 3 7=3 16=3\n35.1 > 4 3 dup 123=Y 36=4\n36 > D 5"), {}),
+        ("one late answer to patient requests", told(
+            "1 > D 2\n2 > 0 3 lost\n3 > D 4\n3.1 < 2 2 7=3 16=3\n25 < 2 3 7=3 16=3\n"
+            "26 > D 5\n50 < 2 4 7=3 16=3\n51 > D 6\n70 > 4 3 dup 123=Y 36=4\n71 > D 7"), {}),
         ("chance cut", after_cut(link=LinkFaults(jitter_seconds=0.05)), {}),
     )
 )  # fmt: skip

@@ -74,13 +74,14 @@ def test_the_summary_says_who_what_when_and_what_to_do(tmp_path: Path) -> None:
     assert lines[0].endswith(", 2026-01-05 09:00:00.000 to 09:00:10.100 UTC.")
     assert lines[1] == "No rule is broken as far as this log shows, but 1 risk."
     assert lines[2] == "1 number was missing: 1 gap-filled."
-    assert lines[4] == "APP_MSG_FILLED_OVER, a risk, the doing of BUY:"
-    assert lines[5] == (
-        f"  [{at}] 09:00:03.200, row {found.evidence(at).rows[-1]}: BUY filled over 1 "
-        "application message (MsgType(35) D, 3) that SELL asked for."
+    assert lines[3] == f"Application messages were filled over instead of replayed: [{at}]."
+    assert lines[5] == "APP_MSG_FILLED_OVER, a risk, the doing of BUY:"
+    assert lines[6] == (
+        f"  [{at}] 09:00:03.200, row {found.evidence(at).rows[-1]}: BUY filled over "
+        "NewOrderSingle(D) with MsgSeqNum(34) 3, which SELL had asked for."
     )
-    assert lines[6].startswith("  Rule RSP-01: Application messages are replayed")
-    assert lines[7].startswith("  What to do: Reconcile these business messages")
+    assert lines[7].startswith("  Rule RSP-01: Application messages are replayed")
+    assert lines[8].startswith("  What to do: Reconcile these business messages")
 
 
 def test_a_number_in_the_summary_is_that_of_evidence_and_page(tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ def test_what_follows_is_told_with_the_root_by_its_number() -> None:
     told = analyze(fixlab.read_log(LOG)).summary()
     assert "  From this follows: SEQ_GAP [4]." in told
     assert "  From this follows: LOGON_REFUSED [7]." in told
-    assert "(63 to 65) that it had asked for already" in told
+    assert "VENUE's MsgSeqNum(34) 63 to 65, which it had asked for already" in told
 
 
 def test_findings_of_one_kind_are_one_paragraph(tmp_path: Path) -> None:
@@ -121,8 +122,28 @@ def test_findings_of_one_kind_are_one_paragraph(tmp_path: Path) -> None:
     told = found_in(tmp_path, LOGON + "1 > D 2\n" + "\n".join(lines)).summary()
     assert told.count("APP_MSG_FILLED_OVER") == 1
     assert "APP_MSG_FILLED_OVER, 7 risks, the doing of BUY:" in told
-    assert told.count("BUY filled over 1 application message ") == 5
+    assert told.count("BUY filled over NewOrderSingle(D) with MsgSeqNum(34) ") == 5
     assert "… and 2 more of it: see `table`." in told
+
+
+def test_what_the_log_cannot_tell_is_said(tmp_path: Path) -> None:
+    middle = "\n".join(["0 > 0 40", "0.5 < 0 70", "1 > 0 41", "2 < 0 71"])
+    log = read(tmp_path, script(middle)["BUY"], "prefixed")
+    late = "The log begins with MsgSeqNum(34) 40 of BUY, 70 of SELL; what came before is not"
+    assert late in analyze(log).summary()
+    known = analyze(log, expected_start={"BUY": 40, "SELL": 70}).summary()
+    assert "The log begins" not in known
+    alone = [line for line in script(LOGON_LOGOUT)["BUY"] if line.out]
+    found = analyze(read(tmp_path, alone, "quickfix"))
+    found.to_html(page := tmp_path / "page.html")
+    for told in (found.summary(), page.read_text("utf-8")):
+        assert "The log shows one side only" in told
+
+
+def test_a_silence_behind_a_logout_is_none(tmp_path: Path) -> None:
+    lines = LOGON + "1 > D 2\n2 > 5 3\n3000 > 5 4 58=low"
+    alone = [line for line in script(lines)["BUY"] if line.out]
+    assert not len(analyze(read(tmp_path, alone, "quickfix")).table)
 
 
 def test_the_first_numbers_that_the_caller_knows_reach_all_frames(tmp_path: Path) -> None:
@@ -300,3 +321,12 @@ def test_what_is_cut_all_through_is_not_searched_again_for_each_line(
     assert table["summary"].str.contains("999 of ").sum() == 1
     assert (table["code"] == "GARBLED").sum() > 50
     assert steps < 5 * 200 + 10
+
+
+def test_a_message_cut_off_where_the_log_ends_is_told_so() -> None:
+    found = analyze(fixlab.read_log(LOG.parent / "odd_lines.log"))
+    told = found.table.set_index("code")["summary"]
+    assert told["GARBLED"].endswith("The log ends in the middle of it.")
+    assert told["CHECKSUM_BAD"].endswith("CheckSum(10) is not the sum of its bytes. Nobody "
+                                         "missed it: the logger masks or rewrites it, or "
+                                         "nobody checks.")  # fmt: skip

@@ -81,6 +81,11 @@ def headline(*rows: dict[str, Any]) -> str:
         ([CUT, STORM, FILLED, FILLED, LOW], "✗ 3 faults, 2 by VENUE, 1 by FIRM; 1 risk"),
         ([FILLED], "✗ 1 fault, by VENUE"),
         ([{**FILLED, "side": None}], "✗ 1 fault, by an unknown side"),
+        # A few sides are named, the others counted.
+        (
+            [{**FILLED, "side": f"V{n}"} for n in (1, 2, 2, 3, 4, 4, 5)],
+            "✗ 7 faults, 2 by V2, 2 by V4, 1 by V1 and 2 by 2 others",
+        ),
         # A consequence is no further fault.
         ([FILLED, {**LOW, "caused_by": 0}], "✗ 1 fault, by VENUE"),
         ([CUT, STORM], "! No fault seen, 1 risk"),
@@ -104,8 +109,17 @@ def test_a_lost_number_is_in_the_heading_even_without_a_finding(tmp_path: Path) 
     outline = Outline(page(content(log)))
     assert outline.words["h1"] == ["! No fault seen, 2 numbers lost or open"]
     assert "2 numbers were missing: 2 still missing." in outline.words["p"]
+    told = analyze(log).summary()
+    assert "No rule is broken as far as this log shows, but 2 numbers lost or open." in told
     assert "3 to 4" in outline.words["td"]
     assert "never" in outline.words["td"]
+
+
+def test_what_was_filled_over_is_told_beside_the_counts() -> None:
+    over = "Application messages were filled over instead of replayed"
+    assert over not in page(dispute(STORM))
+    told = page(dispute(STORM, FILLED))
+    assert f'<p>{over}: see finding <a href="#finding-1">1</a>.</p>' in told
 
 
 def test_findings_stand_in_groups_the_worst_first() -> None:
@@ -151,6 +165,18 @@ def test_a_page_about_one_session_counts_its_messages_only(tmp_path: Path) -> No
     (session,) = [name for name in log.frame["session"].unique() if "A" in name]
     outline = Outline(page(content(log, session=session)))
     assert outline.words["dd"][:3] == [session, "a.log", "1, 1 of them garbled"]
+
+
+def test_of_several_sessions_the_list_says_which(tmp_path: Path) -> None:
+    log_of(tmp_path, "8=FIX.4.4|9=5|35=0|34=1|49=A|56=B|10=000|", name="a.log")
+    log_of(tmp_path, "8=FIX.4.4|9=5|35=0|34=1|49=C|56=D|10=000|", name="c.log")
+    log = read_log(tmp_path)
+    session = "FIX.4.4:A->B"
+    rows = ({**CUT, "session": session}, {**CUT, "session": ""})
+    told = page(content(log, *rows))
+    assert "<small>ENDED_WITHOUT_LOGOUT in FIX.4.4:A-&gt;B</small>" in told
+    assert "<small>ENDED_WITHOUT_LOGOUT</small></td>" in told
+    assert "in FIX.4.4" not in page(content(log, *rows, session=session))
 
 
 def test_the_ledger_and_the_requests_have_their_tables() -> None:

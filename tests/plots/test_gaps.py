@@ -129,10 +129,8 @@ def test_the_same_range_missed_again_and_again_is_one_row() -> None:
     figure = drawn(gap(3, 4, "resent", resent=2, noticed=at(1)), *again)
     assert [row[1] for row in rows_of(figure)] == ["3-4", "63-65 ×5"]
     assert [x for x, y in marks(figure.axes[0], "|") if y == 1] == [4, 5, 6, 7, 8]
-    title = (
-        "ME missed numbers of YOU: 5 numbers in 2 ranges, noticed 6 times, all resent or filled"
-    )
-    assert title in words(figure)
+    title = "ME missed numbers of YOU: 5 numbers in 2 ranges, some more than once, all resent"
+    assert f"{title} or filled" in words(figure)
 
 
 def test_a_range_that_only_begins_alike_is_another_one() -> None:
@@ -156,8 +154,8 @@ def test_a_log_its_frame_and_its_gaps_are_the_same_gaps() -> None:
     for given_ in (log, log.frame, find_gaps(log)):
         assert rows_of(gaps(given_)) == expected
     # What only the log knows: its whole span, and who missed nothing.
-    assert "No number missing: VENUE of FIRM." in words(gaps(log))
-    assert not any("No number" in text for text in words(gaps(find_gaps(log))))
+    assert "VENUE missed no number of FIRM." in words(gaps(log))
+    assert not any("no number" in text for text in words(gaps(find_gaps(log))))
 
 
 def test_the_record_of_a_session_is_drawn_from_its_transitions(story: pd.DataFrame) -> None:
@@ -166,7 +164,7 @@ def test_the_record_of_a_session_is_drawn_from_its_transitions(story: pd.DataFra
         ("09:00:05.020", "4-5", "2 resent in 1.0 s"),
         ("09:00:10.020", "9", "1 filled in 480 ms"),
     ]
-    assert "No number missing: BUY of SELL." in words(figure)
+    assert "BUY missed no number of SELL." in words(figure)
 
 
 def test_nothing_missing_is_said_plainly() -> None:
