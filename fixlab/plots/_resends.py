@@ -91,7 +91,7 @@ class _Requests:
         alone: Ints = np.where(known, -1, np.arange(len(table)))
         own = _rows.paired(self.side, epoch, self.begin, self.end, alone)
         # What an open request covers belongs to that one's range, whatever its own is.
-        self.range = own[_roots(numbers(table, "request"), numbers(table, "covered_by"))]
+        self.range = _joined(own, numbers(table, "request"), numbers(table, "covered_by"))
         self.again = np.ones(len(table), np.bool_)
         self.again[_rows.firsts(self.range)] = False
 
@@ -102,26 +102,37 @@ class _Requests:
         return np.flatnonzero(self.range == which)
 
 
-def _roots(request: Ints, covered: Ints) -> Ints:
-    """For each row the position of the request that asked for all of it first."""
-    place = np.arange(len(request))
-    root: Ints = place.copy()
+def _joined(ordinal: Ints, request: Ints, covered: Ints) -> Ints:
+    """`ordinal`, but where a request is covered that of the one that asked for it all first."""
     rows = np.flatnonzero(covered != MISSING)
-    order = None if (request[1:] > request[:-1]).all() else np.argsort(request, kind="stable")
-    ascending = request if order is None else request[order]
-    at = np.minimum(np.searchsorted(ascending, covered[rows]), len(request) - 1)
-    first = at if order is None else order[at]
-    found = (ascending[at] == covered[rows]) & (first < rows)
-    root[rows[found]] = first[found]
-    while (root[root] != root).any():  # each round halves the longest chain
-        root = root[root]
-    return root
+    if not len(rows):
+        return ordinal
+    number = covered[rows]
+    if (np.diff(request) == 1).all():
+        first = number - request[0]
+        known = (first >= 0) & (first < rows)
+    else:
+        order = np.argsort(request, kind="stable")
+        at = np.minimum(np.searchsorted(request[order], number), len(request) - 1)
+        first = order[at]
+        known = (request[first] == number) & (first < rows)
+    rows, first = rows[known], first[known]
+    root: Ints = np.arange(len(request))
+    root[rows] = first
+    while ((further := root[first]) != first).any():  # each round halves the longest chain
+        root[rows] = first = further
+    joined = ordinal.copy()
+    joined[rows] = ordinal[first]
+    return joined
 
 
 def _panel(rows: _Requests, side: int, panels: int, span: tuple[int, int] | None) -> Panel:
     own = rows.of_side(side)
     of_row = rows.range[own]
-    ranges = of_row[np.sort(_rows.firsts(of_row))]
+    if isinstance(own, slice):
+        ranges = of_row[~rows.again]
+    else:  # a range that another side asked for first is one of this side as well
+        ranges = of_row[np.sort(_rows.firsts(of_row))]
     crowded = len(ranges) > _rows.rows_each(panels, crowded=False)
     chosen = ranges
     note, strip = "", None

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from fixlab.plots import style
@@ -27,6 +28,7 @@ from fixlab.plots._sheet import (
     Entry,
     Pages,
     Sheet,
+    Words,
     limits,
     lines,
     marker_look,
@@ -177,7 +179,9 @@ def paired(*columns: Ints) -> Ints:
 
 def firsts(ordinals: Ints) -> Ints:
     """The first position of each ordinal there is, by ordinal."""
-    found = np.full(int(ordinals.max()) + 1 if len(ordinals) else 0, -1)
+    if not ordinals.any():  # one side, as a rule
+        return np.arange(min(len(ordinals), 1))
+    found = np.full(int(ordinals.max()) + 1, -1)
     # Of several written to one place the last one stays.
     found[ordinals[::-1]] = np.arange(len(ordinals))[::-1]
     return found[found >= 0]
@@ -294,7 +298,7 @@ def _marks(ax: Axes, rows: Sequence[Row], scale: style.TimeScale) -> None:
             x.append(scale.x(thinned))
             y.append(np.full(len(thinned), i))
     for (marker, color), (x, y) in looks.items():
-        ax.plot(
+        drawn = Line2D(
             np.concatenate(x),
             np.concatenate(y),
             linestyle="none",
@@ -303,6 +307,7 @@ def _marks(ax: Axes, rows: Sequence[Row], scale: style.TimeScale) -> None:
             zorder=3,
             **marker_look(marker),
         )
+        ax.add_artist(drawn)  # not by `plot`, which looks for limits that are known
 
 
 def _shares(ax: Axes, rows: Sequence[Row]) -> None:
@@ -345,7 +350,7 @@ def _words(ax: Axes, rows: Sequence[Row], span: tuple[int, int] | None) -> None:
     for i, row in enumerate(rows):
         if row.when_ns is not None:
             when = _clock(row.when_ns, span)
-            ax.text(place(MARGIN), i, when, color=style.INK, **common)
+            ax.add_artist(Words(place(MARGIN), i, when, color=style.INK, **common))
         ax.text(
             place(_LABEL),
             i,
@@ -356,7 +361,7 @@ def _words(ax: Axes, rows: Sequence[Row], span: tuple[int, int] | None) -> None:
             **common,
         )
         text = style.shorten(row.text, _TEXT_MAX)
-        ax.text(place(_TEXT), i, text, color=row.color, **common)
+        ax.add_artist(Words(place(_TEXT), i, text, color=row.color, **common))
 
 
 def _clock(time_ns: int, span: tuple[int, int] | None) -> str:
