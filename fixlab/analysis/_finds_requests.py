@@ -178,6 +178,9 @@ def _too_low(case: Case, fill: Event, begin: int) -> bool:
 
 def _unjustified(case: Case, event: Event) -> Iterator[Found]:
     inside = case.view.get((event.session, event.sender)) == "in"
+    # Asked first: what follows looks through all that came before.
+    if event.cause != "not_sent" and not (event.cause == "not_missing" and inside):
+        return
     # What came early the receiver may have dropped, at the latest when the connection ended
     # (RRQ-09): then it is right to ask for it.
     if event.cause == "not_missing" and any(
@@ -192,16 +195,15 @@ def _unjustified(case: Case, event: Event) -> Iterator[Found]:
         for fill in case.before(Kind.FILLED, event)
     ):
         return
-    if event.cause == "not_sent" or (event.cause == "not_missing" and inside):
-        what = "was never sent" if event.cause == "not_sent" else "had arrived"
-        yield Found(
-            "RESEND_UNJUSTIFIED", event.row, event.session,
-            f"{event.receiver} asks for {event.sender}'s MsgSeqNum(34) "
-            f"{span(event.begin, event.end)}, which {what} as far as the log shows.",
-            side=event.receiver, by=event.receiver, begin=event.begin, end=event.end,
-            confidence="high" if inside else "medium",
-            topics=gap_topic(event) + connection_topic(event) + _request_topics([event]),
-        )  # fmt: skip
+    what = "was never sent" if event.cause == "not_sent" else "had arrived"
+    yield Found(
+        "RESEND_UNJUSTIFIED", event.row, event.session,
+        f"{event.receiver} asks for {event.sender}'s MsgSeqNum(34) "
+        f"{span(event.begin, event.end)}, which {what} as far as the log shows.",
+        side=event.receiver, by=event.receiver, begin=event.begin, end=event.end,
+        confidence="high" if inside else "medium",
+        topics=gap_topic(event) + connection_topic(event) + _request_topics([event]),
+    )  # fmt: skip
 
 
 def ranges(case: Case) -> Iterator[Found]:

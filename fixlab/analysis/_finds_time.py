@@ -108,14 +108,15 @@ def _up_since(case: Case, end: Event) -> int:
 def _whole(case: Case, rows: Ints) -> npt.NDArray[np.bool_]:
     """Between which rows nothing is left out, as the new numbers around them tell."""
     number = case.number[rows]
-    new = np.flatnonzero(~case.poss_dup[rows])
+    is_new = ~case.poss_dup[rows]
+    new = np.flatnonzero(is_new)
     if not len(new):
         return np.ones(len(rows) - 1, np.bool_)
-    places = np.arange(len(rows))
-    at = np.searchsorted(new, places)
+    so_far = np.cumsum(is_new)  # new ones up to each row, itself included
+    at = so_far - is_new
     following = number[new[np.minimum(at, len(new) - 1)]]
-    before = number[new[np.maximum(np.searchsorted(new, places, side="right") - 1, 0)]]
-    known = (at[1:] < len(new)) & (places[:-1] >= new[0])
+    before = number[new[np.maximum(so_far - 1, 0)]]
+    known = (at[1:] < len(new)) & (so_far[:-1] > 0)
     ahead = np.where(known, following[1:], number[1:])
     whole: npt.NDArray[np.bool_] = ahead - before[:-1] <= 1
     return whole
@@ -247,7 +248,8 @@ def _by_turns(
     case: Case, session: str, one: str, two: str, sending: Ints, good: object
 ) -> Iterator[Found]:
     """Without log times: each answer has a later time than its question, or a clock is off."""
-    rows = np.sort(np.concatenate([case.rows_of(session, one), case.rows_of(session, two)]))
+    both = np.concatenate([case.rows_of(session, one), case.rows_of(session, two)])
+    rows = np.sort(both, kind="stable")  # two runs in order: they are merged
     rows = rows[np.asarray(good)[rows]]
     sender = case.sender[rows]
     turns = np.flatnonzero(sender[1:] != sender[:-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from fixlab.analysis._gaps import gaps as find_gaps
-from fixlab.frames import GAPS, HOW_CLOSED, MISSING, codes, nanoseconds, numbers
+from fixlab.frames import GAPS, HOW_CLOSED, MISSING, nanoseconds, numbers
 from fixlab.plots import _rows, _sheet, style
 from fixlab.plots._given import Given, ends_of, given
 from fixlab.plots._rows import Bar, Marks, Panel, Row, Strip
@@ -32,6 +33,7 @@ _REST = {
     "lost": _LOST,
 }
 _RECOVERED = ("resent", "gap_filled", "mixed", "late")
+_RECOVERED_CODES = [HOW_CLOSED.index(how) for how in _RECOVERED]
 _BAR = {**_REST, "resent": style.AGAIN, "gap_filled": style.FILL, "mixed": style.AGAIN}
 _LEGEND = (
     ("", style.AGAIN, "resent"),
@@ -68,14 +70,13 @@ def sheet_of_gaps(found: Given) -> Sheet:
     if not len(found.table):
         return _sheet.nothing("No gap: no number is missing")
     rows = _Gaps(found.table)
-    sides = _ranked(rows)
-    shown = sides[: _sheet.PANELS_MAX]
-    panels = [_panel(rows, side, len(shown), found.span) for side in sorted(shown)]
+    shown = _foremost(rows)
+    panels = [_panel(rows, side, len(shown), found.span) for side in shown]
     notes = []
-    if len(sides) > len(shown):
-        left = np.isin(rows.session, sides[len(shown) :])
+    if len(rows.sides) > len(shown):
+        left = len(rows.session) - sum(len(rows.session[rows.sides[side]]) for side in shown)
         notes.append(
-            f"{len(sides) - len(shown):,} more sides with {int(left.sum()):,} gaps are not "
+            f"{len(rows.sides) - len(shown):,} more sides with {left:,} gaps are not "
             "drawn; those drawn missed most. Give the rows of one session to see it."
         )
     notes += _quiet(found, rows)
@@ -88,7 +89,7 @@ class _Gaps:
 
     def __init__(self, table: pd.DataFrame) -> None:
         # Rows of one session beside each other, each in its order.
-        session = codes(table, "session")
+        session = table["session"].cat.codes.to_numpy()
         if (session[1:] < session[:-1]).any():
             order = np.argsort(session, kind="stable")
             table, session = table.iloc[order], session[order]
@@ -98,35 +99,35 @@ class _Gaps:
         self.count, self.requests = numbers(table, "count"), numbers(table, "requests")
         self.resent, self.filled = numbers(table, "resent"), numbers(table, "filled")
         self.noticed, self.closed = nanoseconds(table, "noticed"), nanoseconds(table, "closed")
-        self.how: Ints = codes(table, "how")
-        self.recovered = np.isin(self.how, [HOW_CLOSED.index(how) for how in _RECOVERED])
-        # What was neither resent nor filled and yet recovered had come early.
-        early = self.recovered & (self.how != HOW_CLOSED.index("late"))
-        self.missing = np.where(early, self.resent + self.filled, self.count)
-        same = np.zeros(len(table), np.bool_)
-        same[1:] = (
-            (self.session[1:] == self.session[:-1])
-            & (self.begin[1:] == self.begin[:-1])
-            & (self.end[1:] == self.end[:-1])
+        self.how = table["how"].cat.codes.to_numpy()
+        self.recovered = _rows.among(self.how, *_RECOVERED_CODES)
+        changed = session[1:] != session[:-1]
+        starts = np.concatenate(([0], np.flatnonzero(changed) + 1, [len(table)])).tolist()
+        self.sides = {int(session[a]): slice(a, b) for a, b in pairwise(starts)}
+        anew = np.ones(len(table), np.bool_)
+        anew[1:] = (
+            changed | (self.begin[1:] != self.begin[:-1]) | (self.end[1:] != self.end[:-1])
         )
-        self.first: Ints = np.flatnonzero(~same)  # of each run
+        self.first: Ints = np.flatnonzero(anew)  # of each run
         self.last: Ints = np.append(self.first[1:], len(table)) - 1
 
 
-def _ranked(rows: _Gaps) -> list[int]:
-    """Sides, the one with most unrecovered, then most missing numbers first."""
-    size = len(rows.sessions)
+def _foremost(rows: _Gaps) -> list[int]:
+    """Sides to draw: those with most unrecovered, then most missing numbers; ascending."""
+    sides = list(rows.sides)
+    if len(sides) <= _sheet.PANELS_MAX:
+        return sides
+    starts = [own.start for own in rows.sides.values()]
     count = rows.count.astype(np.float64)
-    missing = np.bincount(rows.session, count, size)
-    unrecovered = np.bincount(rows.session, count * ~rows.recovered, size)
-    order = np.lexsort((np.arange(size), -missing, -unrecovered))
-    present = np.bincount(rows.session, minlength=size) > 0
-    return [int(side) for side in order if present[side]]
+    missing = np.add.reduceat(count, starts)
+    unrecovered = np.add.reduceat(count * ~rows.recovered, starts)
+    order = np.lexsort((np.arange(len(sides)), -missing, -unrecovered))
+    return [sides[at] for at in np.sort(order[: _sheet.PANELS_MAX])]
 
 
 def _panel(rows: _Gaps, side: int, panels: int, span: tuple[int, int] | None) -> Panel:
-    own = np.flatnonzero(rows.session == side)
-    runs = np.flatnonzero(rows.session[rows.first] == side)
+    own = rows.sides[side]
+    runs = np.arange(*np.searchsorted(rows.first, (own.start, own.stop)))
     crowded = len(runs) > _rows.rows_each(panels, crowded=False)
     chosen = runs
     note, strip = "", None
@@ -134,7 +135,7 @@ def _panel(rows: _Gaps, side: int, panels: int, span: tuple[int, int] | None) ->
         chosen = _worst(rows, runs, _rows.rows_each(panels, crowded=True))
         note = (
             f"{len(chosen)} of {len(runs):,} ranges have a row, unrecovered and large ones "
-            f"first; the strip counts all {len(own):,} gaps."
+            f"first; the strip counts all {own.stop - own.start:,} gaps."
         )
         strip = _strip(rows, own)
     return Panel(
@@ -148,26 +149,42 @@ def _panel(rows: _Gaps, side: int, panels: int, span: tuple[int, int] | None) ->
 def _worst(rows: _Gaps, runs: Ints, count: int) -> Ints:
     """Runs that were not recovered, then the largest and the longest; in their order."""
     last = rows.last[runs]
-    known = (rows.closed[last] != MISSING) & (rows.noticed[last] != MISSING)
-    lasted = np.where(known, rows.closed[last] - rows.noticed[last], 0)
-    keys = (rows.recovered[last], -rows.count[last], -lasted)
-    return np.asarray(runs[_rows.foremost(count, *keys)])
+
+    def lasted(at: Ints) -> Ints:
+        noticed, closed = rows.noticed[last[at]], rows.closed[last[at]]
+        known = (closed != MISSING) & (noticed != MISSING)
+        return np.where(known, closed - noticed, 0)
+
+    keys = (
+        lambda at: rows.recovered[last[at]],
+        lambda at: -rows.count[last[at]],
+        lambda at: -lasted(at),
+    )
+    return np.asarray(runs[_rows.foremost(count, len(runs), *keys)])
 
 
-def _title(rows: _Gaps, side: int, own: Ints, runs: Ints) -> str:
+def _title(rows: _Gaps, side: int, own: slice, runs: Ints) -> str:
     own_id, other = ends_of(rows.sessions[side])
     who = f"{style.name(own_id)} missed numbers"
     who += f" of {style.name(other)}" if other else ""
-    last = rows.last[runs]
-    gone = last[~rows.recovered[last]]
-    told = f"{many(int(rows.missing[last].sum()), 'number')} in {many(len(runs), 'range')}"
-    if len(own) > len(runs):
+    last = rows.last[runs] if len(runs) < own.stop - own.start else own
+    gone = ~rows.recovered[last]
+    missing = int(_missing(rows, last).sum())
+    told = f"{many(missing, 'number')} in {many(len(runs), 'range')}"
+    if own.stop - own.start > len(runs):
         told += ", some more than once"
-    if not len(gone):
+    if not gone.any():
         # Not "recovered": an order that was gap-filled never came.
         late = bool((rows.how[last] == HOW_CLOSED.index("late")).any())
         return f"{who}: {told}, all resent{',' if late else ' or'} filled{' or late' * late}"
-    return f"{who}: {told}, {many(len(gone), 'range')} not recovered"
+    return f"{who}: {told}, {many(int(gone.sum()), 'range')} not recovered"
+
+
+def _missing(rows: _Gaps, at: Ints | slice) -> Ints:
+    """How many numbers of each gap were missing in the end."""
+    # What was neither resent nor filled and yet recovered had come early.
+    early = rows.recovered[at] & (rows.how[at] != HOW_CLOSED.index("late"))
+    return np.where(early, rows.resent[at] + rows.filled[at], rows.count[at])
 
 
 def _row(rows: _Gaps, run: int, span: tuple[int, int] | None) -> Row:
@@ -235,25 +252,23 @@ def _after(rows: _Gaps, at: int) -> str:
     return " at once" if end == begin else f" in {style.duration_text((end - begin) / 1e9)}"
 
 
-def _strip(rows: _Gaps, own: Ints) -> Strip:
-    own = own[rows.noticed[own] != MISSING]
-    resent, filled = rows.resent[own], rows.filled[own]
+def _strip(rows: _Gaps, own: slice) -> Strip:
+    resent, filled, how = rows.resent[own], rows.filled[own], rows.how[own]
     rest = np.maximum(rows.count[own] - resent - filled, 0)
-    parts = [(style.AGAIN, rows.noticed[own], resent), (style.FILL, rows.noticed[own], filled)]
-    colors = [_REST[how] for how in HOW_CLOSED]
-    for color in dict.fromkeys(colors):
-        alike = [i for i, each in enumerate(colors) if each == color]
-        at = np.isin(rows.how[own], alike) & (rest > 0)
-        if at.any():
-            parts.append((color, rows.noticed[own][at], rest[at]))
-    return Strip("numbers missing", parts)
+    parts = [(style.AGAIN, resent), (style.FILL, filled)]
+    for color in dict.fromkeys(_REST[how] for how in HOW_CLOSED):
+        alike = [code for code, how in enumerate(HOW_CLOSED) if _REST[how] == color]
+        left = rest * _rows.among(how, *alike)
+        if left.any():
+            parts.append((color, left))
+    return Strip("numbers missing", rows.noticed[own], parts)
 
 
 def _quiet(found: Given, rows: _Gaps) -> list[str]:
     """The sides of the log that missed nothing."""
     if not found.sessions or len(found.sessions) > _sheet.PANELS_MAX:
         return []
-    missed = {rows.sessions[side] for side in np.unique(rows.session)}
+    missed = {rows.sessions[side] for side in rows.sides}
     quiet = []
     for session in found.sessions:
         own, other = ends_of(session)
@@ -271,15 +286,18 @@ def _quiet(found: Given, rows: _Gaps) -> list[str]:
 
 def _legend(rows: _Gaps, shown: Sequence[int], *, strips: bool) -> list[Entry]:
     """Only what occurs."""
-    at = np.isin(rows.session, shown)
-    if not strips:  # then only the last gap of a range that was missed several times is told
-        at &= np.isin(np.arange(len(at)), rows.last)
-    rest = rows.count > rows.resent + rows.filled
-    used = {_REST[HOW_CLOSED[how]] for how in np.unique(rows.how[at & rest])}
-    used |= {style.AGAIN} if rows.resent[at].any() else set()
-    used |= {style.FILL} if rows.filled[at].any() else set()
+    # Without a strip only the last gap of a range that was missed several times is told.
+    at: Ints | slice = slice(None) if strips else rows.last
+    if len(shown) < len(rows.sides):
+        at = np.flatnonzero(np.isin(rows.session, shown))
+        at = at if strips else np.intersect1d(at, rows.last)
+    how, resent, filled = rows.how[at], rows.resent[at], rows.filled[at]
+    rest = rows.count[at] > resent + filled
+    ends = {name for code, name in enumerate(HOW_CLOSED) if (how == code).any()}
+    used = {_REST[name] for name in ends if (rest & (how == HOW_CLOSED.index(name))).any()}
+    used |= {style.AGAIN} if resent.any() else set()
+    used |= {style.FILL} if filled.any() else set()
     entries = [entry for entry in _LEGEND if entry[1] in used]
-    ends = {HOW_CLOSED[how] for how in np.unique(rows.how[at])}
     entries.insert(0, ("|", style.INK, "noticed"))
     if ends & {"lost", "reset", "abandoned"}:
         entries.append(("x", style.INK, "ended so"))

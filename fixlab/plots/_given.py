@@ -55,9 +55,11 @@ def span_of(*times: Ints) -> tuple[int, int] | None:
     """The first and the last of many times; None when none is known."""
     ends = []
     for each in times:
-        known = each[each != MISSING] if len(each) and each.min() == MISSING else each
-        if len(known):
-            ends += [int(known.min()), int(known.max())]
+        if not len(each) or each.max() == MISSING:
+            continue
+        # What is missing is the least number there is: made the greatest, it is no first.
+        known = np.where(each == MISSING, each.max(), each) if each.min() == MISSING else each
+        ends += [int(known.min()), int(each.max())]
     return (min(ends), max(ends)) if ends else None
 
 

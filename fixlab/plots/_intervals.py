@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from fixlab.analysis._intervals import intervals as find_intervals
-from fixlab.frames import INTERVALS, MISSING, codes, nanoseconds, numbers
+from fixlab.frames import INTERVALS, MISSING, nanoseconds, numbers
 from fixlab.plots import _sheet, style
 from fixlab.plots._gaps import many
 from fixlab.plots._given import Given, given
-from fixlab.plots._rows import numbered
+from fixlab.plots._rows import foremost, sides_of
 from fixlab.plots._sheet import Sheet
 
 Ints = npt.NDArray[np.int64]
@@ -87,28 +87,40 @@ def sheet_of_intervals(found: Given) -> Sheet:
         return _sheet.nothing(
             "No Heartbeat and no TestRequest, and no silence near HeartBtInt(108)"
         )
-    late = np.bincount(rows.side, rows.late, len(rows.sides))
-    count = np.bincount(rows.side, minlength=len(rows.sides))
-    order = np.lexsort((np.arange(len(count)), -count, -late))
-    shown = np.sort(order[: _sheet.PANELS_MAX])
+    shown, left = rows.foremost_sides()
+    sides = [rows.of_side(side) for side in shown]
     pages = _sheet.Pages()
     scale = style.time_scale(*span)
-    for side in shown.tolist():
-        pages.add(_sheet.TITLE, _sheet.titled(_title(rows, side)))
-        pages.add(_PANEL, _drawn(rows, side, span, scale, labelled=side == shown[-1]))
+    for side in sides:
+        pages.add(_sheet.TITLE, _sheet.titled(_title(side, rows.sides)))
+        pages.add(_PANEL, _drawn(side, span, scale, labelled=side is sides[-1]))
         pages.skip(0.12)
     pages.skip(_sheet.AXIS)
-    if len(order) > len(shown):
-        left = int(count.sum() - count[shown].sum())
+    if left:
         note = (
-            f"{len(order) - len(shown):,} more sides with {many(left, 'silence')} are not "
+            f"{len(rows.sides) - len(sides):,} more sides with {many(left, 'silence')} are not "
             "drawn; those drawn were late most often. Give the rows of one session to see it."
         )
         for line in _sheet.lines(note):
             pages.add(_sheet.NOTE, _sheet.noted(line))
     pages.add(_sheet.NOTE, _sheet.noted(_KEY))
-    pages.legend(_legend(rows, shown))
+    pages.legend(_legend(sides, tested=len(rows.tests) > 0))
     return pages.sheet()
+
+
+class _Side(NamedTuple):
+    """The silences of one side, in the order of their ends; positions are among these."""
+
+    session: str
+    sender: str
+    began: Ints
+    ended: Ints
+    silence: Floats
+    ways: tuple[Ints, ...]  # for each of `_LOOKS` the positions of those that ended so
+    late: Ints  # positions
+    starts: Ints  # where HeartBtInt(108) changes, from 0 on
+    beats: Ints  # and what it is from there on, MISSING where it is not known
+    tests: Ints  # when the other side sent TestRequests
 
 
 class _Silences:
@@ -116,49 +128,72 @@ class _Silences:
 
     def __init__(self, table: pd.DataFrame) -> None:
         began, ended = nanoseconds(table, "began"), nanoseconds(table, "ended")
-        timed = (began != MISSING) & (ended != MISSING)
-        if not timed.all() or (ended[1:] < ended[:-1]).any():
-            order = np.flatnonzero(timed)
+        untimed = len(table) > 0 and MISSING in (began.min(), ended.min())
+        if untimed or (ended[1:] < ended[:-1]).any():
+            order = np.flatnonzero((began != MISSING) & (ended != MISSING))
             order = order[np.argsort(ended[order], kind="stable")]
             table, began, ended = table.iloc[order], began[order], ended[order]
         self.began, self.ended = began, ended
         self.silence: Floats = table["silence_seconds"].to_numpy(np.float64)
         self.heartbeat = numbers(table, "heart_bt_int")
-        self.ended_by = codes(table, "ended_by")
-        self.session = codes(table, "session")
-        sender = codes(table, "sender")
-        promised = self.heartbeat > 0  # 0 is no Heartbeat at all, MISSING not known
-        self.late = promised & (self.silence > _TOLERATED * self.heartbeat)
-        names = [str(name) for name in table["sender"].cat.categories]
-        sessions = [str(name) for name in table["session"].cat.categories]
-        self.side, found = numbered(self.session * len(names) + sender)
-        self.sides = [
-            (sessions[key // len(names)], names[key % len(names)]) for key in found.tolist()
-        ]
+        self.ended_by = table["ended_by"].cat.codes.to_numpy()
+        self.tests = np.flatnonzero(self.ended_by == _CODES["test_request"])
+        self.late = _late_ones(self.silence, self.heartbeat)
+        self.side, self.sides = sides_of(table, "sender")
+
+    def foremost_sides(self) -> tuple[list[int], int]:
+        """Sides to draw, those with most late silences, and how many silences that leaves."""
+        size = len(self.sides)
+        if size <= _sheet.PANELS_MAX:
+            return list(range(size)), 0
+        late = np.bincount(self.side[self.late], minlength=size)
+        count = np.bincount(self.side, minlength=size)
+        order = np.lexsort((np.arange(size), -count, -late))
+        shown = np.sort(order[: _sheet.PANELS_MAX])
+        return shown.tolist(), int(count.sum() - count[shown].sum())
+
+    def of_side(self, side: int) -> _Side:
+        session, sender = self.sides[side]
+        own = np.flatnonzero(self.side == side) if len(self.sides) > 1 else slice(None)
+        others = [i for i, (name, _) in enumerate(self.sides) if name == session and i != side]
+        ended_by, heartbeat = self.ended_by[own], self.heartbeat[own]
+        is_late = np.zeros(len(self.ended), np.bool_)
+        is_late[self.late] = True
+        starts = np.flatnonzero(np.concatenate(([True], heartbeat[1:] != heartbeat[:-1])))
+        return _Side(
+            session,
+            sender,
+            self.began[own],
+            self.ended[own],
+            self.silence[own],
+            tuple(np.flatnonzero(ended_by == _CODES[look.ended_by]) for look in _LOOKS),
+            np.flatnonzero(is_late[own]),
+            starts,
+            heartbeat[starts],
+            self.ended[self.tests[np.isin(self.side[self.tests], others)]],
+        )
 
 
-def _title(rows: _Silences, side: int) -> str:
-    own = rows.side == side
-    session, sender = rows.sides[side]
-    told = (
-        f"{style.name(sender)} was silent for at most {seconds_text(rows.silence[own].max())}"
-    )
-    promised = _distinct(rows.heartbeat[own]).tolist()
-    known = [f"{beat} s" for beat in promised if beat != MISSING]
+def _late_ones(silence: Floats, heartbeat: Ints) -> Ints:
+    """Positions of the silences that are late."""
+    # 0 is no Heartbeat at all, MISSING not known; what is short of the least is never late.
+    least = max(int(heartbeat.min()), 0) if len(heartbeat) else 0
+    at = np.flatnonzero(silence > _TOLERATED * least)
+    return at[(heartbeat[at] > 0) & (silence[at] > _TOLERATED * heartbeat[at])]
+
+
+def _title(side: _Side, sides: Sequence[tuple[str, str]]) -> str:
+    sender = side.sender
+    told = f"{style.name(sender)} was silent for at most {seconds_text(side.silence.max())}"
+    known = [f"{beat} s" for beat in np.unique(side.beats).tolist() if beat != MISSING]
     told += f", HeartBtInt(108) {', '.join(known[:3])}" if known else ""
-    late = int(rows.late[own].sum())
     if known:
-        told += f": {late:,} of {many(len(rows.silence[own]), 'silence')} late"
+        told += f": {len(side.late):,} of {many(len(side.silence), 'silence')} late"
     else:
         told += "; HeartBtInt(108) is not known"
-    if sum(each[1] == sender for each in rows.sides) > 1:
-        told += f" ({style.name(session, 40)})"
+    if sum(each[1] == sender for each in sides) > 1:
+        told += f" ({style.name(side.session, 40)})"
     return told
-
-
-def _distinct(values: Ints) -> Ints:
-    """What occurs, ascending; quick where one value follows on itself nearly always."""
-    return np.unique(values[np.flatnonzero(np.diff(values, prepend=values[:1] - 1))])
 
 
 def seconds_text(seconds: float) -> str:
@@ -169,21 +204,18 @@ def seconds_text(seconds: float) -> str:
 
 
 def _drawn(
-    rows: _Silences, side: int, span: tuple[int, int], scale: style.TimeScale, *, labelled: bool
+    side: _Side, span: tuple[int, int], scale: style.TimeScale, *, labelled: bool
 ) -> Callable[[Figure, _sheet.Box], None]:
-    own = np.flatnonzero(rows.side == side)
-
     def draw(figure: Figure, box: _sheet.Box) -> None:
         ax = figure.add_axes((_AXES[0] / _sheet.WIDTH, box[1], _AXES[1] / _sheet.WIDTH, box[3]))
         style.dress(ax)
         _sheet.limits(ax, span, scale)
-        _scale_up(ax, rows, own)
-        _promises(ax, rows, own, scale)
-        _late(ax, rows, own, scale)
-        for code, look in enumerate(_LOOKS):
-            at = own[rows.ended_by[own] == _CODES[look.ended_by]]
-            _points(ax, rows, at, scale, look, zorder=3 + code / 10)
-        _tested(ax, rows, side, scale)
+        _scale_up(ax, side)
+        _promises(ax, side, scale)
+        _late(ax, side, scale)
+        for i, (look, at) in enumerate(zip(_LOOKS, side.ways, strict=True)):
+            _points(ax, side, at, scale, look, zorder=3 + i / 10)
+        _tested(ax, side.tests, scale)
         _sheet.time_ticks(ax, scale if labelled else None)
 
     return draw
@@ -193,10 +225,10 @@ _AXES = (0.9, 8.75)  # left edge and width, inches
 _CODES = {name: code for code, name in enumerate(INTERVALS["ended_by"].categories or ())}
 
 
-def _scale_up(ax: Axes, rows: _Silences, own: Ints) -> None:
+def _scale_up(ax: Axes, side: _Side) -> None:
     """Limits and ticks of the seconds."""
-    beats = rows.heartbeat[own][rows.heartbeat[own] > 0]
-    longest = max(float(rows.silence[own].max()), 1e-3)
+    beats = np.unique(side.beats[side.beats > 0])
+    longest = max(float(side.silence.max()), 1e-3)
     promised = float(beats.max()) if len(beats) else 0.0
     top = max(longest * 1.25, promised * 1.5)
     if promised and longest > _WIDE * float(beats.min()):
@@ -205,27 +237,28 @@ def _scale_up(ax: Axes, rows: _Silences, own: Ints) -> None:
         ax.set_ylim(low, max(top, low * 10) * 1.5)
         ax.yaxis.set_minor_locator(NullLocator())
     else:
-        low = min(float(rows.silence[own].min()), 0.0)
+        low = min(float(side.silence.min()), 0.0)
         ax.set_ylim(low * 1.1 - 0.03 * top, top)
-    marks = sorted({longest, *(float(beat) for beat in _distinct(beats)[-2:])})
+    marks = sorted({longest, *(float(beat) for beat in beats[-2:])})
     apart = [m for i, m in enumerate(marks) if i == len(marks) - 1 or marks[i + 1] > 1.25 * m]
     ax.yaxis.set_major_locator(FixedLocator(apart))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds_text(value)))
 
 
-def _promises(ax: Axes, rows: _Silences, own: Ints, scale: style.TimeScale) -> None:
+def _promises(ax: Axes, side: _Side, scale: style.TimeScale) -> None:
     """HeartBtInt(108) over time, and what is tolerated."""
-    beat = rows.heartbeat[own]
-    known = own[beat > 0]
-    if not len(known):
+    known = side.beats > 0
+    if not known.any():
         return
-    beat = rows.heartbeat[known]
+    beats, starts = side.beats[known], side.starts[known]
+    ends = np.append(side.starts[1:], len(side.ended))[known] - 1
     # One stretch for each value in a row, from its first silence to the end of its last.
-    starts = np.flatnonzero(np.concatenate(([True], beat[1:] != beat[:-1])))[:_STRETCHES_MAX]
-    ends = np.append(starts[1:], len(known)) - 1
-    x0, x1 = scale.x(rows.began[known[starts]]), scale.x(rows.ended[known[ends]])
+    first = np.flatnonzero(np.concatenate(([True], beats[1:] != beats[:-1])))
+    last = np.append(first[1:], len(beats)) - 1
+    first, last = first[:_STRETCHES_MAX], last[:_STRETCHES_MAX]
+    x0, x1 = scale.x(side.began[starts[first]]), scale.x(side.ended[ends[last]])
     for share, dashes, color in ((1.0, (5, 2), style.INK), (_TOLERATED, (1, 2), _LATE.color)):
-        y = beat[starts] * share
+        y = beats[first] * share
         lines = [[(a, c), (b, c)] for a, b, c in zip(x0, x1, y, strict=True)]
         drawn = LineCollection(
             lines,
@@ -237,15 +270,16 @@ def _promises(ax: Axes, rows: _Silences, own: Ints, scale: style.TimeScale) -> N
         ax.add_collection(drawn, autolim=False)
 
 
-def _late(ax: Axes, rows: _Silences, own: Ints, scale: style.TimeScale) -> None:
+def _late(ax: Axes, side: _Side, scale: style.TimeScale) -> None:
     """The longest late silences from begin to end; the three longest with their length."""
-    late = own[rows.late[own]]
-    if not len(late):
+    if not len(side.late):
         return
-    _points(ax, rows, late, scale, _LATE, zorder=2.5, hollow=True)
-    longest = late[np.argsort(-rows.silence[late], kind="stable")][:_STRETCHES_MAX]
-    x0, x1 = scale.x(rows.began[longest]), scale.x(rows.ended[longest])
-    y = rows.silence[longest]
+    _points(ax, side, side.late, scale, _LATE, zorder=2.5, hollow=True)
+    silence = side.silence[side.late]
+    longest = side.late[foremost(_STRETCHES_MAX, len(silence), lambda at: -silence[at])]
+    longest = longest[np.argsort(-side.silence[longest], kind="stable")]
+    x0, x1 = scale.x(side.began[longest]), scale.x(side.ended[longest])
+    y = side.silence[longest]
     ax.add_collection(
         LineCollection(
             [[(a, c), (b, c)] for a, b, c in zip(x0, x1, y, strict=True)],
@@ -280,7 +314,7 @@ def _late(ax: Axes, rows: _Silences, own: Ints, scale: style.TimeScale) -> None:
 
 def _points(
     ax: Axes,
-    rows: _Silences,
+    side: _Side,
     at: Ints,
     scale: style.TimeScale,
     look: _Look,
@@ -290,11 +324,10 @@ def _points(
 ) -> None:
     if not len(at):
         return
-    milliseconds = (rows.silence[at] * 1e3).astype(np.int64)
-    kept = at[style.thin(rows.ended[at], milliseconds, buckets=_BUCKETS)]
+    kept = at[style.thin(side.ended[at], side.silence[at], buckets=_BUCKETS)]
     ax.plot(
-        scale.x(rows.ended[kept]),
-        np.maximum(rows.silence[kept], ax.get_ylim()[0]),
+        scale.x(side.ended[kept]),
+        np.maximum(side.silence[kept], ax.get_ylim()[0]),
         linestyle="none",
         marker=look.marker,
         markersize=look.size,
@@ -306,14 +339,10 @@ def _points(
     )
 
 
-def _tested(ax: Axes, rows: _Silences, side: int, scale: style.TimeScale) -> None:
+def _tested(ax: Axes, times: Ints, scale: style.TimeScale) -> None:
     """TestRequests of the other side, at the upper edge."""
-    session, _ = rows.sides[side]
-    others = [i for i, (name, _) in enumerate(rows.sides) if name == session and i != side]
-    at = np.isin(rows.side, others) & (rows.ended_by == _CODES["test_request"])
-    if not at.any():
+    if not len(times):
         return
-    times = rows.ended[at]
     kept = times[style.thin(times, buckets=_BUCKETS // 2)]
     ax.plot(
         scale.x(kept),
@@ -327,17 +356,18 @@ def _tested(ax: Axes, rows: _Silences, side: int, scale: style.TimeScale) -> Non
     )
 
 
-def _legend(rows: _Silences, shown: Ints) -> Sequence[_sheet.Entry]:
+def _legend(sides: Sequence[_Side], *, tested: bool) -> Sequence[_sheet.Entry]:
     """Only what occurs."""
-    at = np.isin(rows.side, shown)
-    ways = np.bincount(rows.ended_by[at], minlength=len(_CODES)) > 0
-    looks = [look for look in _LOOKS if ways[_CODES[look.ended_by]]]
-    entries = [(look.marker, look.color, look.label) for look in looks]
-    if (rows.ended_by == _CODES["test_request"]).any():
+    entries = [
+        (look.marker, look.color, look.label)
+        for i, look in enumerate(_LOOKS)
+        if any(len(side.ways[i]) for side in sides)
+    ]
+    if tested:
         entries.append((_TESTED.marker, _TESTED.color, _TESTED.label))
-    if (rows.heartbeat[at] > 0).any():
+    if any((side.beats > 0).any() for side in sides):
         entries.append(("--", style.INK, "HeartBtInt(108)"))
         entries.append((":", _LATE.color, "a fifth over it"))
-    if rows.late[at].any():
+    if any(len(side.late) for side in sides):
         entries.append(("", _LATE.color, "late"))
     return entries

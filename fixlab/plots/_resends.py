@@ -58,14 +58,14 @@ def sheet_of_resends(found: Given) -> Sheet:
         return _sheet.nothing("No ResendRequest: nothing was asked for again")
     rows = _Requests(found.table)
     count = np.bincount(rows.side, minlength=len(rows.sides))
-    sides = np.lexsort((np.arange(len(count)), -count))
-    shown = np.sort(sides[: _sheet.PANELS_MAX])
+    order = np.lexsort((np.arange(len(count)), -count))
+    shown = np.sort(order[: _sheet.PANELS_MAX])
     panels = [_panel(rows, int(side), len(shown), found.span) for side in shown]
     notes = []
-    if len(sides) > len(shown):
+    if len(order) > len(shown):
         left = int(count.sum() - count[shown].sum())
         notes.append(
-            f"{len(sides) - len(shown):,} more sides with {many(left, 'ResendRequest')} are "
+            f"{len(order) - len(shown):,} more sides with {many(left, 'ResendRequest')} are "
             "not drawn; those drawn asked most. Give the rows of one session to see it."
         )
     return _rows.sheet(panels, span=found.span, legend=_legend(rows, shown), notes=notes)
@@ -79,48 +79,60 @@ class _Requests:
         self.answer, self.ended = nanoseconds(table, "answer"), nanoseconds(table, "ended")
         self.begin, self.end = numbers(table, "begin_seq_no"), numbers(table, "end_seq_no")
         self.replayed, self.filled = numbers(table, "replayed"), numbers(table, "filled")
-        self.how, self.why = codes(table, "how"), codes(table, "why")
+        self.how, self.why = (table[name].cat.codes.to_numpy() for name in ("how", "why"))
         known = (self.begin != MISSING) & (self.end != MISSING)
         self.width: Ints = np.where(known, np.maximum(self.end - self.begin + 1, 0), 0)
-        session, by = codes(table, "session"), codes(table, "asked_by")
         epoch = numbers(table, "epoch")
         asked_of = codes(table, "asked_of")
-        sessions, bys, ofs = (
-            [str(name) for name in table[column].cat.categories]
-            for column in ("session", "asked_by", "asked_of")
-        )
-        self.side, found = _rows.numbered(session * len(bys) + by)
-        self.sides = [(sessions[key // len(bys)], bys[key % len(bys)]) for key in found]
-        first = np.unique(self.side, return_index=True)[1]
-        self.of = [ofs[code] for code in asked_of[first]]
+        ofs = [str(name) for name in table["asked_of"].cat.categories]
+        self.side, self.sides = _rows.sides_of(table, "asked_by")
+        self.of = [ofs[code] for code in asked_of[_rows.firsts(self.side)]]
         # A range that is not known is nobody else's.
-        alone = np.where(known, -1, np.arange(len(table)))
+        alone: Ints = np.where(known, -1, np.arange(len(table)))
         own = _rows.paired(self.side, epoch, self.begin, self.end, alone)
         # What an open request covers belongs to that one's range, whatever its own is.
-        self.range = own[_roots(numbers(table, "request"), numbers(table, "covered_by"))]
+        self.range = _joined(own, numbers(table, "request"), numbers(table, "covered_by"))
         self.again = np.ones(len(table), np.bool_)
-        self.again[np.unique(self.range, return_index=True)[1]] = False
+        self.again[_rows.firsts(self.range)] = False
+
+    def of_side(self, side: int) -> Ints | slice:
+        return np.flatnonzero(self.side == side) if len(self.sides) > 1 else slice(None)
 
     def of_range(self, which: int) -> Ints:
         return np.flatnonzero(self.range == which)
 
 
-def _roots(request: Ints, covered: Ints) -> Ints:
-    """For each row the position of the request that asked for all of it first."""
-    place = np.arange(len(request))
-    order = np.argsort(request, kind="stable")
-    at = np.minimum(np.searchsorted(request[order], covered), len(request) - 1)
-    found = (covered != MISSING) & (request[order][at] == covered) & (order[at] < place)
-    root: Ints = np.where(found, order[at], place)
-    while (root[root] != root).any():  # each round halves the longest chain
-        root = root[root]
-    return root
+def _joined(ordinal: Ints, request: Ints, covered: Ints) -> Ints:
+    """`ordinal`, but where a request is covered that of the one that asked for it all first."""
+    rows = np.flatnonzero(covered != MISSING)
+    if not len(rows):
+        return ordinal
+    number = covered[rows]
+    if (np.diff(request) == 1).all():
+        first = number - request[0]
+        known = (first >= 0) & (first < rows)
+    else:
+        order = np.argsort(request, kind="stable")
+        at = np.minimum(np.searchsorted(request[order], number), len(request) - 1)
+        first = order[at]
+        known = (request[first] == number) & (first < rows)
+    rows, first = rows[known], first[known]
+    root: Ints = np.arange(len(request))
+    root[rows] = first
+    while ((further := root[first]) != first).any():  # each round halves the longest chain
+        root[rows] = first = further
+    joined = ordinal.copy()
+    joined[rows] = ordinal[first]
+    return joined
 
 
 def _panel(rows: _Requests, side: int, panels: int, span: tuple[int, int] | None) -> Panel:
-    own = np.flatnonzero(rows.side == side)
-    ranges, first = np.unique(rows.range[own], return_index=True)
-    ranges = ranges[np.argsort(first, kind="stable")]
+    own = rows.of_side(side)
+    of_row = rows.range[own]
+    if isinstance(own, slice):
+        ranges = of_row[~rows.again]
+    else:  # a range that another side asked for first is one of this side as well
+        ranges = of_row[np.sort(_rows.firsts(of_row))]
     crowded = len(ranges) > _rows.rows_each(panels, crowded=False)
     chosen = ranges
     note, strip = "", None
@@ -128,7 +140,7 @@ def _panel(rows: _Requests, side: int, panels: int, span: tuple[int, int] | None
         chosen = _worst(rows, own, ranges, _rows.rows_each(panels, crowded=True))
         note = (
             f"{len(chosen)} of {len(ranges):,} ranges have a row, often asked and unanswered "
-            f"ones first; the strip counts all {many(len(own), 'request')}."
+            f"ones first; the strip counts all {many(len(of_row), 'request')}."
         )
         strip = _strip(rows, own)
     session, by = rows.sides[side]
@@ -140,27 +152,37 @@ def _panel(rows: _Requests, side: int, panels: int, span: tuple[int, int] | None
     return Panel(title, drawn, note, strip)
 
 
-def _title(rows: _Requests, own: Ints, ranges: int, by: str, of: str) -> str:
-    often = "once" if len(own) == 1 else f"{len(own):,} times for {many(ranges, 'range')}"
-    unanswered = int((~np.isin(rows.how[own], (_ANSWERED, _NOT_KNOWN))).sum())
-    unknown = int((rows.how[own] == _NOT_KNOWN).sum())
-    told = [f"{int(rows.again[own].sum()):,} of them again"] if rows.again[own].any() else []
+def _title(rows: _Requests, own: Ints | slice, ranges: int, by: str, of: str) -> str:
+    how, again = rows.how[own], int(np.count_nonzero(rows.again[own]))
+    often = "once" if len(how) == 1 else f"{len(how):,} times for {many(ranges, 'range')}"
+    unknown = int(np.count_nonzero(how == _NOT_KNOWN))
+    unanswered = int(np.count_nonzero(how != _ANSWERED)) - unknown
+    told = [f"{again:,} of them again"] if again else []
     told += [f"{unanswered:,} not answered"] if unanswered else []
     told += [f"{unknown:,} with an answer not known"] if unknown else []
-    told += [] if unanswered or unknown else ["all answered" if len(own) > 1 else "answered"]
+    told += [] if unanswered or unknown else ["all answered" if len(how) > 1 else "answered"]
     return f"{by} asked {of} {often}: {', '.join(told)}"
 
 
-def _worst(rows: _Requests, own: Ints, ranges: Ints, count: int) -> Ints:
+def _worst(rows: _Requests, own: Ints | slice, ranges: Ints, count: int) -> Ints:
     """Ranges that were asked for most often, then not answered, then the widest; in order."""
     place = np.empty(int(rows.range.max()) + 1, np.int64)
     place[ranges] = np.arange(len(ranges))
     of_row = place[rows.range[own]]
     often = np.bincount(of_row, minlength=len(ranges))
-    failed = np.bincount(of_row, rows.how[own] != _ANSWERED, minlength=len(ranges)) > 0
-    width = np.zeros(len(ranges), np.int64)
-    np.maximum.at(width, of_row, rows.width[own])
-    return np.asarray(ranges[_rows.foremost(count, -often, ~failed, -width)])
+    failed = np.zeros(len(ranges), np.bool_)
+    failed[of_row[rows.how[own] != _ANSWERED]] = True
+
+    def width(at: Ints) -> Ints:
+        asked = np.zeros(len(ranges), np.bool_)
+        asked[at] = True
+        of_these = np.flatnonzero(asked[of_row])
+        found = np.zeros(len(ranges), np.int64)
+        np.maximum.at(found, of_row[of_these], rows.width[own][of_these])
+        return found[at]
+
+    keys = (lambda at: -often[at], lambda at: ~failed[at], lambda at: -width(at))
+    return np.asarray(ranges[_rows.foremost(count, len(ranges), *keys)])
 
 
 def _row(rows: _Requests, at: Ints, span: tuple[int, int] | None) -> Row:
@@ -235,12 +257,11 @@ def _told(rows: _Requests, at: Ints, replayed: int, filled: int, *, answered: bo
     return ", ".join(parts) + each
 
 
-def _strip(rows: _Requests, own: Ints) -> Strip:
-    own = own[rows.time[own] != MISSING]
+def _strip(rows: _Requests, own: Ints | slice) -> Strip:
     failed = rows.how[own] != _ANSWERED
     again = rows.again[own]
     parts = [
-        (color, rows.time[own[some]], np.ones(int(some.sum()), np.int64))
+        (color, some.astype(np.int64))
         for color, some in (
             (_ASKED, ~again & ~failed),
             (_AGAIN_ASKED, again),
@@ -248,12 +269,13 @@ def _strip(rows: _Requests, own: Ints) -> Strip:
         )
         if some.any()
     ]
-    return Strip("ResendRequests", parts)
+    return Strip("ResendRequests", rows.time[own], parts)
 
 
 def _legend(rows: _Requests, shown: Ints) -> list[Entry]:
     """Only what occurs."""
-    at = np.isin(rows.side, shown)
+    all_shown = len(shown) == len(rows.sides)
+    at = slice(None) if all_shown else np.flatnonzero(np.isin(rows.side, shown))
     entries = [("v", _ASKED, "asked")]
     if rows.again[at].any():
         entries.append(("v", _AGAIN_ASKED, "asked again"))
@@ -261,6 +283,6 @@ def _legend(rows: _Requests, shown: Ints) -> list[Entry]:
         entries.append(("", style.AGAIN, "replayed"))
     if rows.filled[at].any():
         entries.append(("", style.FILL, "gap filled"))
-    if (rows.width > rows.replayed + rows.filled)[at].any():
+    if (rows.width[at] > rows.replayed[at] + rows.filled[at]).any():
         entries.append(("", _OPEN, "not answered"))
     return entries

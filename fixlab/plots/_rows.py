@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
 
 from fixlab.plots import style
@@ -27,6 +28,7 @@ from fixlab.plots._sheet import (
     Entry,
     Pages,
     Sheet,
+    Words,
     limits,
     lines,
     marker_look,
@@ -49,6 +51,7 @@ SLICES = 120  # of the time, in which what is too much to be shown alone is coun
 MARKS_MAX = 300  # of one row
 _ROWS_MAX = 24  # of all panels together
 _CROWDED_ROWS_MAX = 8
+_KEYS_MAX = 1 << 62
 
 
 class Bar(NamedTuple):
@@ -84,7 +87,8 @@ class Strip(NamedTuple):
     """All there is, counted in slices of time, by colour; for what has no row of its own."""
 
     label: str
-    parts: Sequence[tuple[str, Ints, Ints]]  # colour, times and how much at each
+    times_ns: Ints  # MISSING where it is not known: such are not counted
+    parts: Sequence[tuple[str, Ints]]  # colour, and how much at each of the times
 
 
 class Panel(NamedTuple):
@@ -101,20 +105,32 @@ def rows_each(panels: int, *, crowded: bool) -> int:
     return max((_CROWDED_ROWS_MAX if crowded else _ROWS_MAX) // max(panels, 2), 4)
 
 
-def foremost(count: int, *keys: npt.NDArray[Any]) -> Ints:
-    """Positions of the `count` least rows, ascending; the first key says most."""
+def foremost(count: int, size: int, *keys: Callable[[Ints], npt.NDArray[Any]]) -> Ints:
+    """Positions of the `count` least of `size` rows, ascending; the first key says most.
+
+    A key gives its values at some positions: a later one is asked only where others are equal.
+    """
     chosen: list[Ints] = []
-    left: Ints = np.arange(len(keys[0]))
+    left: Ints = np.arange(size)
     for key in keys:
         if len(left) <= count:
             break
-        values = key[left]
-        edge = np.partition(values, count - 1)[count - 1]
-        sure = left[values < edge]
-        chosen.append(sure)
-        count -= len(sure)
+        values = key(left)
+        edge = values.min()
+        if np.count_nonzero(values == edge) < count:
+            edge = np.partition(values, count - 1)[count - 1]
+            chosen.append(left[values < edge])
+            count -= len(chosen[-1])
         left = left[values == edge]
     return np.sort(np.concatenate([*chosen, left[:count]]))
+
+
+def among(codes: npt.NDArray[Any], *wanted: int) -> npt.NDArray[np.bool_]:
+    """Whether each code is one of a few; quicker than a look into a table."""
+    found = np.zeros(len(codes), np.bool_)
+    for code in wanted:
+        found |= codes == code
+    return found
 
 
 def numbered(keys: Ints) -> tuple[Ints, Ints]:
@@ -129,14 +145,46 @@ def numbered(keys: Ints) -> tuple[Ints, Ints]:
     return place[keys], found
 
 
-def paired(*columns: npt.NDArray[Any]) -> Ints:
+def sides_of(table: pd.DataFrame, by: str) -> tuple[Ints, list[tuple[str, str]]]:
+    """For each row the ordinal of its session and of the CompID in `by`, and these by name."""
+    columns = [table[name].cat for name in ("session", by)]
+    sessions, names = ([str(name) for name in column.categories] for column in columns)
+    session, name = (column.codes.to_numpy() for column in columns)
+    if all(len(each) and each.min() == each.max() for each in (session, name)):
+        # One side, as in most large frames: nothing to number.
+        return np.zeros(len(table), np.int64), [(sessions[session[0]], names[name[0]])]
+    side, found = numbered(session.astype(np.int64) * len(names) + name)
+    return side, [(sessions[key // len(names)], names[key % len(names)]) for key in found]
+
+
+def paired(*columns: Ints) -> Ints:
     """For each row the ordinal of its values, in order of appearance."""
-    ordinal = np.zeros(len(columns[0]), np.int64)
+    key: Ints = np.zeros(len(columns[0]), np.int64)
+    most = 0  # of the keys so far
     for column in columns:
-        own = pd.factorize(column)[0].astype(np.int64)
-        size = int(own.max()) + 1 if len(own) else 1
-        ordinal = pd.factorize(ordinal * size + own)[0].astype(np.int64)
-    return ordinal
+        least, greatest = (int(column.min()), int(column.max())) if len(column) else (0, 0)
+        if least == greatest:
+            continue
+        if (most + 1) * (greatest - least + 1) > _KEYS_MAX:
+            column, least = pd.factorize(column)[0], 0
+            greatest = int(column.max())
+            key = pd.factorize(key)[0]
+            most = int(key.max())
+        key = key * (greatest - least + 1) + (column - least)
+        most = (most + 1) * (greatest - least + 1) - 1
+    if (key[1:] >= key[:-1]).all():  # as what is asked for nearly always is
+        return np.concatenate(([0], np.cumsum(key[1:] != key[:-1])))[: len(key)]
+    return np.asarray(pd.factorize(key)[0], np.int64)
+
+
+def firsts(ordinals: Ints) -> Ints:
+    """The first position of each ordinal there is, by ordinal."""
+    if not ordinals.any():  # one side, as a rule
+        return np.arange(min(len(ordinals), 1))
+    found = np.full(int(ordinals.max()) + 1, -1)
+    # Of several written to one place the last one stays.
+    found[ordinals[::-1]] = np.arange(len(ordinals))[::-1]
+    return found[found >= 0]
 
 
 def sheet(
@@ -250,7 +298,7 @@ def _marks(ax: Axes, rows: Sequence[Row], scale: style.TimeScale) -> None:
             x.append(scale.x(thinned))
             y.append(np.full(len(thinned), i))
     for (marker, color), (x, y) in looks.items():
-        ax.plot(
+        drawn = Line2D(
             np.concatenate(x),
             np.concatenate(y),
             linestyle="none",
@@ -259,6 +307,7 @@ def _marks(ax: Axes, rows: Sequence[Row], scale: style.TimeScale) -> None:
             zorder=3,
             **marker_look(marker),
         )
+        ax.add_artist(drawn)  # not by `plot`, which looks for limits that are known
 
 
 def _shares(ax: Axes, rows: Sequence[Row]) -> None:
@@ -301,7 +350,7 @@ def _words(ax: Axes, rows: Sequence[Row], span: tuple[int, int] | None) -> None:
     for i, row in enumerate(rows):
         if row.when_ns is not None:
             when = _clock(row.when_ns, span)
-            ax.text(place(MARGIN), i, when, color=style.INK, **common)
+            ax.add_artist(Words(place(MARGIN), i, when, color=style.INK, **common))
         ax.text(
             place(_LABEL),
             i,
@@ -312,7 +361,7 @@ def _words(ax: Axes, rows: Sequence[Row], span: tuple[int, int] | None) -> None:
             **common,
         )
         text = style.shorten(row.text, _TEXT_MAX)
-        ax.text(place(_TEXT), i, text, color=row.color, **common)
+        ax.add_artist(Words(place(_TEXT), i, text, color=row.color, **common))
 
 
 def _clock(time_ns: int, span: tuple[int, int] | None) -> str:
@@ -332,8 +381,10 @@ def _strip_drawn(
     strip: Strip, span: tuple[int, int], scale: style.TimeScale, *, labelled: bool
 ) -> Callable[[Figure, Box], None]:
     first, last = span
-    edges = np.linspace(first, max(last, first + SLICES), SLICES + 1)
-    x = scale.x(edges.astype(np.int64))
+    length = max(last - first, SLICES)
+    edges = np.array([first + length * i // SLICES for i in range(SLICES + 1)], np.int64)
+    x = scale.x(edges)
+    sums = _sliced(strip, edges)
 
     def draw(figure: Figure, box: Box) -> None:
         ax = figure.add_axes(box)
@@ -341,12 +392,12 @@ def _strip_drawn(
         below = np.zeros(SLICES)
         across = np.repeat(x, 2)[1:-1]
         areas = []
-        for _, times, amount in strip.parts:
-            above = below + np.histogram(times, bins=edges, weights=amount)[0]
+        for amount in sums:
+            above = below + amount
             steps = np.concatenate((np.repeat(above, 2), np.repeat(below, 2)[::-1]))
             areas.append(np.column_stack((np.concatenate((across, across[::-1])), steps)))
             below = above
-        colors = [color for color, *_ in strip.parts]
+        colors = [color for color, _ in strip.parts]
         ax.add_collection(
             PolyCollection(areas, facecolors=colors, linewidths=0, label="strip", zorder=2),
             autolim=False,
@@ -369,3 +420,20 @@ def _strip_drawn(
         )
 
     return draw
+
+
+def _sliced(strip: Strip, edges: Ints) -> list[Ints]:
+    """How much of each part is between each two edges."""
+    times, amounts = strip.times_ns, [amount for _, amount in strip.parts]
+    if (times[1:] < times[:-1]).any():
+        order = np.argsort(times, kind="stable")
+        times, amounts = times[order], [amount[order] for amount in amounts]
+    cuts = np.append(
+        np.searchsorted(times, edges[:-1]), np.searchsorted(times, edges[-1], "right")
+    )
+    some = np.flatnonzero(cuts[:-1] < cuts[1:])
+    sums = [np.zeros(len(edges) - 1, np.int64) for _ in amounts]
+    if len(some):
+        for found, amount in zip(sums, amounts, strict=True):
+            found[some] = np.add.reduceat(amount[: cuts[-1]], cuts[some])
+    return sums

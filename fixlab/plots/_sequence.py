@@ -373,7 +373,8 @@ class _Drawing:
         if len(left) > _BANDS_MAX:
             left, right, low, high = _merge_bands(left, right, low, high)
         x0, x1 = self.scale.x(left), self.scale.x(right)
-        corners = np.stack(
+        # One array, of which the collection makes its paths at once; a list is taken apart.
+        corners: Any = np.stack(
             [
                 np.stack([x0, low], axis=1),
                 np.stack([x0, high], axis=1),
@@ -384,7 +385,7 @@ class _Drawing:
         )
         label = "gap: numbers missing"
         bands = PolyCollection(
-            list(corners),
+            corners,
             facecolors=style.MISSING + "40",
             edgecolors=style.MISSING,
             linewidths=1.2,
@@ -416,11 +417,11 @@ class _Drawing:
         self._points(self.rows.of_kind(mark.kind), mark)
 
     def _points(self, at: Positions, mark: _Mark) -> None:
+        if len(at) == 0:
+            return
         y = self.rows.values(mark.at, at)
         # A message without a number has no height of its own: it came when this was expected.
         y = np.where(np.isnan(y), self.rows.next_in[at], y)
-        if len(at) == 0:
-            return
         thinned = style.thin(self.rows.times[at], y.astype(np.int64), buckets=_BUCKETS)
         crowded = len(thinned) > _SMALL_MARKS_FROM
         (points,) = self.ax.plot(
@@ -440,6 +441,8 @@ class _Drawing:
     def _spans(self, span: _Span) -> None:
         assert span.kind is not None, "only _DROPPED has no kind"
         at = self.rows.of_kind(span.kind)
+        if len(at) == 0:
+            return
         low, high = (self.rows.values(name, at) for name in ("begin_seq_no", "end_seq_no"))
         known = ~np.isnan(low) & ~np.isnan(high)
         self._bars(span, at[known], low[known], high[known])

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import NullLocator
 
 from fixlab.plots import style
@@ -97,6 +99,35 @@ class Pages:
             draw(figure, (*box, (RIGHT - LEFT) / WIDTH, inches / whole))
 
 
+class Words(Text):
+    """Words in one line that begin at their place; drawn without being measured first.
+
+    That is half of what a text costs beside its letters, and nothing here depends on it: how
+    high a line is follows from the size of its letters, and what is too long was cut.
+    """
+
+    def draw(self, renderer: RendererBase) -> None:
+        if self.get_usetex() or self.get_path_effects():
+            super().draw(renderer)
+            return
+        x, y = self.get_transform().transform(self.get_position())
+        size = self.get_fontproperties().get_size_in_points()
+        points = _BASELINES[self.get_verticalalignment()] * size
+        y += renderer.points_to_pixels(points)
+        if renderer.flipy():
+            y = renderer.get_canvas_width_height()[1] - y
+        gc = renderer.new_gc()
+        gc.set_foreground(self.get_color())
+        words = self.get_text().replace(r"\$", "$")  # see style.plain
+        renderer.draw_text(gc, x, y, words, self.get_fontproperties(), 0.0, mtext=self)
+        gc.restore()
+
+
+# How far the baseline is above a place, in sizes of the font: of a line of matplotlib's own
+# font 0.76 are above the baseline and 0.24 below.
+_BASELINES = {"bottom": 0.24, "center": -0.26, "center_baseline": -0.38}
+
+
 def limits(ax: Axes, span: tuple[int, int], scale: style.TimeScale) -> None:
     """The whole span, with a margin, as the limits of the time axis."""
     first, last = scale.x(np.array(span)).tolist()
@@ -115,7 +146,7 @@ def time_ticks(ax: Axes, scale: style.TimeScale | None) -> None:
 
 def _title(figure: Figure, box: Box, text: str) -> None:
     """The title of a panel, across the whole sheet."""
-    figure.text(
+    title = Words(
         MARGIN / WIDTH,
         box[1] + 0.25 * box[3],
         text,
@@ -124,6 +155,7 @@ def _title(figure: Figure, box: Box, text: str) -> None:
         fontweight="bold",
         va="bottom",
     )
+    figure.add_artist(title)
 
 
 def titled(title: str) -> Callable[[Figure, Box], None]:
@@ -132,7 +164,7 @@ def titled(title: str) -> Callable[[Figure, Box], None]:
 
 def noted(note: str) -> Callable[[Figure, Box], None]:
     def draw(figure: Figure, box: Box) -> None:
-        figure.text(
+        words = Words(
             MARGIN / WIDTH,
             box[1] + 0.1 * box[3],
             note,
@@ -140,6 +172,7 @@ def noted(note: str) -> Callable[[Figure, Box], None]:
             fontsize=style.NOTE_POINTS,
             va="bottom",
         )
+        figure.add_artist(words)
 
     return draw
 
@@ -164,7 +197,7 @@ def _legend_line(entries: Sequence[Entry]) -> Callable[[Figure, Box], None]:
         at, y = MARGIN + 0.1, box[1] + 0.45 * box[3]
         for marker, color, words in entries:
             figure.add_artist(_handle(marker, color, at, y))
-            figure.text(
+            label = Words(
                 (at + 0.18) / WIDTH,
                 y,
                 words,
@@ -172,6 +205,7 @@ def _legend_line(entries: Sequence[Entry]) -> Callable[[Figure, Box], None]:
                 fontsize=style.NOTE_POINTS,
                 va="center_baseline",
             )
+            figure.add_artist(label)
             at += _width(words)
 
     return draw

@@ -206,7 +206,7 @@ def number_axis(ax: Axes, label: str) -> None:
 
 def thin(
     times_ns: npt.NDArray[np.int64],
-    *series: npt.NDArray[np.int64],
+    *series: npt.NDArray[Any],
     buckets: int,
     keep: npt.NDArray[np.intp] | None = None,
 ) -> npt.NDArray[np.intp]:
@@ -234,7 +234,7 @@ def thin(
 
 
 def _extremes(
-    values: npt.NDArray[np.int64],
+    values: npt.NDArray[Any],
     starts: npt.NDArray[np.intp],
     ends: npt.NDArray[np.intp],
 ) -> npt.NDArray[np.intp]:
@@ -245,13 +245,16 @@ def _extremes(
     """
     found: list[int] = []
     first, last = values[starts], values[ends - 1]
-    for reduce_, argument in ((np.minimum, np.argmin), (np.maximum, np.argmax)):
+    for reduce_, argument in (
+        (np.minimum, np.ndarray.argmin),
+        (np.maximum, np.ndarray.argmax),
+    ):
         extreme = reduce_.reduceat(values, starts)
-        inside = np.flatnonzero((extreme != first) & (extreme != last))
-        found.extend(
-            int(starts[bucket]) + int(argument(values[starts[bucket] : ends[bucket]]))
-            for bucket in inside
-        )
+        inside = (extreme != first) & (extreme != last)
+        found += [
+            begin + int(argument(values[begin:end]))
+            for begin, end in zip(starts[inside].tolist(), ends[inside].tolist(), strict=True)
+        ]
     return np.array(found, dtype=np.intp)
 
 
