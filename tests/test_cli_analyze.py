@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fixlab.cli import _analyze, main
+from fixlab.logs.read import Log, read_log
 from tests.analysis.reported import log_of
 from tests.pages import Outline
 from tests.tools.make_dispute_log import LOG
@@ -180,6 +182,23 @@ def test_what_cannot_be_done_is_told_in_one_line(
     assert error.startswith("fixlab analyze: ")
     assert told in error
     assert error.count("\n") == 1
+
+
+def test_workers_are_those_of_the_reader(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+
+    def noted(*words: Any, **options: Any) -> Log:
+        asked.append(options["workers"])
+        return read_log(*words, **options)
+
+    monkeypatch.setattr(_analyze, "read_log", noted)
+    assert analyze(LOG) == analyze(LOG, "--workers", 2) == 1
+    assert asked == [1, 2]
+    with pytest.raises(SystemExit):
+        analyze(LOG, "--workers", 0)
+    assert "expected a number from 1, found '0'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

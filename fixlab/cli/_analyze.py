@@ -26,6 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.report is not None:
             found.to_html(arguments.report, about=_about(arguments))
             print(f"page: {redact.printable(str(arguments.report))}")
+    except BrokenPipeError:
+        raise  # who reads the output has seen enough
     except (FixLabError, OSError) as error:
         text = redact.printable(redact.mask(str(error)))
         print(f"fixlab analyze: {text}", file=sys.stderr)
@@ -45,7 +47,9 @@ def exit_code(found: Findings, fail_on: str) -> int:
 
 
 def _read(arguments: argparse.Namespace) -> Log:
-    log = read_log(arguments.logs, ours=arguments.ours, progress=True)
+    log = read_log(
+        arguments.logs, ours=arguments.ours, progress=True, workers=arguments.workers
+    )
     if not len(log):
         raise ConfigError(f"no FIX message in {', '.join(arguments.logs)}")
     return log
