@@ -151,10 +151,39 @@ def test_a_file_that_cannot_be_read_to_its_end_is_told(
 ) -> None:
     packed = gzip.compress(LOG.read_bytes())
     (tmp_path / "cut.log.gz").write_bytes(packed[: len(packed) // 2])
-    analyze(tmp_path / "cut.log.gz")
+    page = tmp_path / "out.html"
+    analyze(tmp_path / "cut.log.gz", "--report", page)
     out, error = capsys.readouterr()
-    assert error.startswith("fixlab analyze: cut.log.gz ")
+    assert error == ""
     assert " messages, " in out
+    told = "cut.log.gz ends in the middle of compressed data"
+    assert f"\n  {told}" in out
+    assert told in page.read_text("utf-8")
+
+
+def test_a_log_given_twice_makes_no_fault_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    analyze(LOG)
+    once = capsys.readouterr().out
+    data = LOG.read_bytes()
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / LOG.name).write_bytes(data)
+    (logs / f"{LOG.name}.1.gz").write_bytes(gzip.compress(data))
+    (logs / "as of ten.log").write_bytes(data[: len(data) // 2])
+    page = tmp_path / "out.html"
+    assert analyze(logs, logs / LOG.name, "--report", page) == 1
+    out = capsys.readouterr().out
+    note = (
+        f"{LOG.name}.1.gz, as of ten.log are left out: all that is in them stands in "
+        f"{LOG.name} as well."
+    )
+    assert [line for line in out.split("\n") if line not in once.split("\n")] == [
+        f"  {note}",
+        f"page: {page}",
+    ]
+    assert note in page.read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -191,7 +220,8 @@ def test_workers_are_those_of_the_reader(
 
     def noted(*words: Any, **options: Any) -> Log:
         asked.append(options["workers"])
-        return read_log(*words, **options)
+        log: Log = read_log(*words, **options)
+        return log
 
     monkeypatch.setattr(_analyze, "read_log", noted)
     assert analyze(LOG) == analyze(LOG, "--workers", 2) == 1

@@ -82,7 +82,11 @@ def analyze(
     case = Case(frame, reconstruct(frame, expected_start=expected_start), lines)
     found = in_order([*found_in(case, schedule), *_finds_damage.defects(case)])
     kept, left_out = capped(found)
-    return Findings(case, kept, roots(kept), left_out, lines, expected_start=expected_start)
+    return Findings(
+        *(case, kept, roots(kept), left_out, lines),
+        expected_start=expected_start,
+        notes=getattr(log, "notes", ()),
+    )
 
 
 def found_in(case: Case, schedule: Schedule | None) -> list[Found]:
@@ -158,6 +162,7 @@ class Findings:
     - `only(session)`: the findings of one session.
     - `gaps`, `ledger`, `resends`, `intervals`: the frames behind the findings.
     - `left_out`: code -> findings of a kind beyond the first 100, which are not in `table`.
+    - `notes`: what the reader should know of the reading of the log, in words.
     """
 
     def __init__(
@@ -170,8 +175,10 @@ class Findings:
         *,
         session: str | None = None,
         expected_start: Mapping[str, int] | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self.session = session  # None: of all that are in the log
+        self.notes = tuple(notes)
         self._expected_start = dict(expected_start or {})
         self._case, self._found, self._caused_by = case, list(found), list(caused_by)
         self._lines = lines
@@ -229,6 +236,7 @@ class Findings:
             self._lines,
             session=session,
             expected_start=self._expected_start,
+            notes=self.notes,
         )
 
     def to_html(
@@ -258,7 +266,7 @@ class Findings:
             ledger=self._surely_missing(self.ledger),
             resends=self.resends,
             evidence=self.evidence,
-            notes=list(self._left_out_told()),
+            notes=list(self._told_of_the_log()),
             figures=list(
                 pictures(
                     self._case.extent(self.session).span,
@@ -332,9 +340,10 @@ class Findings:
     def _notes(self) -> Iterator[str]:
         if any(self._case.one_sided[name] for name in self._own_sessions()):
             yield "The log shows one side only; whether the other answered is not known."
-        yield from self._left_out_told()
+        yield from self._told_of_the_log()
 
-    def _left_out_told(self) -> Iterator[str]:
+    def _told_of_the_log(self) -> Iterator[str]:
+        yield from (note if note.endswith(".") else f"{note}." for note in self.notes)
         for code, count in self.left_out.items():
             yield f"{count:,} more of {code} in the log are not listed."
 

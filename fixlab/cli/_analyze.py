@@ -22,7 +22,8 @@ def run(arguments: argparse.Namespace) -> int:
         found = analyze(log, expected_start=_starts(arguments))
         if arguments.session is not None:
             found = found.only(arguments.session)
-        _tell(log, found)
+        for line in found.summary().split("\n"):
+            print(redact.printable(redact.mask(line)))
         if arguments.report is not None:
             found.to_html(arguments.report, about=_about(arguments))
             print(f"page: {redact.printable(str(arguments.report))}")
@@ -57,13 +58,6 @@ def _read(arguments: argparse.Namespace) -> Log:
 
 def _starts(arguments: argparse.Namespace) -> Mapping[str, int] | None:
     return dict(arguments.expect_start) or None
-
-
-def _tell(log: Log, found: Findings) -> None:
-    for note in log.notes:
-        print(f"fixlab analyze: {redact.printable(redact.mask(note))}", file=sys.stderr)
-    for line in found.summary().split("\n"):
-        print(redact.printable(redact.mask(line)))
 
 
 def _about(arguments: argparse.Namespace) -> Mapping[str, str]:

@@ -14,8 +14,8 @@ import shutil
 import tempfile
 import weakref
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from io import FileIO
@@ -56,6 +56,7 @@ class Source:
     path: str
     open: Callable[[], File]
     size: int | None  # of the file as it is stored
+    notes: tuple[str, ...] = ()  # what was left out because this file has it
 
 
 def sources(where: Where) -> list[Source]:
@@ -73,12 +74,18 @@ def sources(where: Where) -> list[Source]:
         )
     if len(found) > FILES_MAX:
         raise ConfigError(f"expected at most {FILES_MAX:,} files, found {len(found):,}")
-    unique = list({source.path: source for source in found}.values())
-    short = {Path(source.path).name for source in unique}
-    if len(short) == len(unique):
-        # Names say enough, and a folder is nobody's business.
-        return [Source(Path(s.path).name, s.path, s.open, s.size) for s in unique]
-    return unique
+    unique: dict[str, Source] = {}
+    for source in found:
+        unique.setdefault(os.path.realpath(source.path), source)
+    return named(list(unique.values()))
+
+
+def named(found: Sequence[Source]) -> list[Source]:
+    """Files with the shortest names that tell them apart."""
+    short = {Path(source.path).name for source in found}
+    # Names say enough, and a folder is nobody's business.
+    enough = len(short) == len(found)
+    return [replace(s, name=Path(s.path).name if enough else s.path) for s in found]
 
 
 def _found(where: str) -> list[Source]:

@@ -27,9 +27,9 @@ from fixlab.logs._log import bytes_at, log_of, sides_of
 from fixlab.logs._pairs import Pairs
 from fixlab.logs._segments import Part, parts_of, settled
 from fixlab.logs._sides import Pair, Side
-from fixlab.logs._sources import Source, Where, sources
+from fixlab.logs._sources import Source, Where
 from fixlab.logs._tags import checked
-from fixlab.logs.read import in_reading_order
+from fixlab.logs.read import to_read
 from fixlab.spread import _tasks
 from fixlab.spread._stacking import renumbered, stacked
 from fixlab.spread._tasks import SCHEMAS, Head, Plan, Told
@@ -66,7 +66,7 @@ def read(
     own = frozenset((ours,) if isinstance(ours, str) else ours)
     if part_bytes < 1:
         raise ConfigError(f"expected part_bytes from 1 on, found {part_bytes}")
-    found = in_reading_order(sources(path))
+    found = to_read(path)
     parts = [part for i, source in enumerate(found) for part in parts_of(i, source, part_bytes)]
     return SpreadLog(cluster, found, _heads(cluster, parts, chosen), chosen, own)
 
@@ -300,7 +300,11 @@ class SpreadLog:
         total = {code: sum(each.get(code, 0) for each in counts) for code in CODES}
         left_out = {code: count for code, count in total.items() if count}
         case = _Remote(self, parts)
-        return Findings(case, kept, roots(kept), left_out, self, expected_start=expected_start)
+        return Findings(
+            *(case, kept, roots(kept), left_out, self),
+            expected_start=expected_start,
+            notes=self.log.notes,
+        )
 
     def _of_groups(self, task: Any, *arguments: Any) -> list[Any]:
         futures = [
