@@ -190,10 +190,26 @@ def test_a_log_given_twice_makes_no_fault_of_it(
     ("words", "told"),
     [
         (["nowhere.log"], "there is no file, folder or pattern 'nowhere.log'"),
-        (["empty.log"], "no FIX message in empty.log"),
+        ([""], "there is no file, folder or pattern ''"),
+        (["*.txt"], "expected files of the pattern '*.txt', found none"),
+        (["bare"], "expected log files in the folder 'bare', found none"),
+        (
+            ["store"],
+            "expected log files in the folder 'store', found 2 store files and 1 folder",
+        ),
+        (
+            ["other.log"],
+            "no FIX message in other.log: found 20 bytes, 1 of their lines other text, "
+            "expected messages that begin as 8=FIX.4.4|9=",
+        ),
+        (["empty.log"], "no FIX message in empty.log: found no bytes at all"),
+        (["packed.gz"], "; packed.gz ends in the middle of compressed data"),
+        (["a" * 300], "cannot be read: File name too long"),
         (["healthy.log", "--session", "FIX.4.4:A->B"], "no session 'FIX.4.4:A->B' in the log"),
         (["healthy.log", "--expect-start", "NOBODY=1"], "NOBODY"),
-        (["healthy.log", "--report", "no/such/folder.html"], "no/such/folder.html"),
+        (["healthy.log", "--ours", "YOU"], "'YOU'; expected one of ['THEM', 'US']"),
+        (["nowhere.log", "--report", "no/page.html"], "there is no folder 'no' to write"),
+        (["nowhere.log", "--report", "bare"], "a file to write, 'bare' is a folder"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(
@@ -205,7 +221,13 @@ def test_what_cannot_be_done_is_told_in_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     healthy(tmp_path)
-    Path("empty.log").write_text("nothing of the kind\n", encoding="utf-8")
+    Path("other.log").write_text("nothing of the kind\n", encoding="utf-8")
+    Path("empty.log").touch()
+    Path("packed.gz").write_bytes(gzip.compress(b"nothing at all\n")[:-9])
+    Path("bare").mkdir()
+    Path("store/sub").mkdir(parents=True)
+    Path("store/A-B.body").touch()
+    Path("store/A-B.seqnums").touch()
     assert analyze(*words) == 2
     _, error = capsys.readouterr()
     assert error.startswith("fixlab analyze: ")

@@ -367,6 +367,13 @@ class Case:
         return max(begun) - 1 if begun else -1
 
     @cached_property
+    def without_admin(self) -> set[str]:
+        """Sessions of whose messages none is one of the session layer: no reset can show."""
+        admin = np.array([name in ADMIN for name in self.msg_types], np.bool_)
+        having = np.unique(self.session[admin[self.msg_type]])
+        return set(self.sessions) - {self.sessions[code] for code in having if code >= 0}
+
+    @cached_property
     def filtered(self) -> set[str]:
         """Sessions whose log leaves Heartbeats out: holes, no request, not one Heartbeat."""
         asking = {event.session for event in self.of(Kind.ASKED)}
