@@ -28,6 +28,7 @@ from fixlab.analysis._codes import CODES, FOLLOWS
 from fixlab.analysis._evidence import Evidence
 from fixlab.analysis._finds_connections import Schedule
 from fixlab.analysis._letter import Letter
+from fixlab.analysis._once import once
 from fixlab.analysis._reconstruct import reconstruct
 from fixlab.errors import ConfigError
 from fixlab.frames import (
@@ -69,6 +70,8 @@ def analyze(
       Without it a log that begins in the middle is not judged on what came before.
     - `schedule`: when the session is open; Logons outside of it are findings.
 
+    A message that stands in two files of the log, with the same times, counts once.
+
     Returns `Findings`. One trouble is one finding, at its root; what follows from it names it
     in `caused_by` and counts as info. What the log cannot tell lowers the confidence.
 
@@ -79,13 +82,15 @@ def analyze(
     """
     frame = check(log, MESSAGES).reset_index(drop=True)
     lines = log if hasattr(log, "raw") else None
-    case = Case(frame, reconstruct(frame, expected_start=expected_start), lines)
+    looked_at = once(frame)
+    made = reconstruct(looked_at.frame, expected_start=expected_start)
+    case = Case(looked_at.frame, made, lines, repeated=looked_at.repeated)
     found = in_order([*found_in(case, schedule), *_finds_damage.defects(case)])
     kept, left_out = capped(found)
     return Findings(
         *(case, kept, roots(kept), left_out, lines),
         expected_start=expected_start,
-        notes=getattr(log, "notes", ()),
+        notes=(*getattr(log, "notes", ()), *looked_at.notes),
     )
 
 

@@ -18,6 +18,7 @@ from fixlab.analysis._codes import CODES
 from fixlab.analysis._events import Reconstruction
 from fixlab.analysis._finds_connections import Schedule
 from fixlab.analysis._finds_damage import ROWS_MAX
+from fixlab.analysis._once import once, told
 from fixlab.analysis.findings import Findings, capped, in_order, roots
 from fixlab.errors import ConfigError
 from fixlab.frames import MESSAGES, MISSING
@@ -303,7 +304,7 @@ class SpreadLog:
         return Findings(
             *(case, kept, roots(kept), left_out, self),
             expected_start=expected_start,
-            notes=self.log.notes,
+            notes=(*self.log.notes, *told(case.repeated)),
         )
 
     def _of_groups(self, task: Any, *arguments: Any) -> list[Any]:
@@ -379,8 +380,10 @@ class _Remote(Shown):
         }
         whole = [part.extents[None] for part in parts]
         spans = [each.span for each in whole if each.span is not None]
+        # Rows of no session are in each part.
+        self.repeated = len(np.unique(np.concatenate([part.repeated for part in parts])))
         self._whole = Extent(
-            len(log),
+            len(log) - self.repeated,
             min((first for first, _ in spans), default=MISSING),
             max((last for _, last in spans), default=MISSING),
             any(each.exact for each in whole),
@@ -415,7 +418,7 @@ class _Remote(Shown):
 
     @property
     def frame(self) -> pd.DataFrame:
-        return self._log.log.frame
+        return once(self._log.log.frame).frame
 
     @property
     def filtered(self) -> set[str]:
