@@ -172,7 +172,7 @@ class TestErrors:
         child.stdout.close()
         error = child.stderr.read()
         child.stderr.close()
-        assert (child.wait(timeout=60), error) == (1, b"")
+        assert (child.wait(timeout=60), error) == (141, b"")
 
     @pytest.mark.parametrize(
         "words",

@@ -245,7 +245,7 @@ def test_when_nobody_reads_what_it_says_it_ends() -> None:
         assert place.child.stdout is not None
         place.child.stdout.close()
         run(story(place.port))
-        assert place.child.wait(timeout=20) == 1
+        assert place.child.wait(timeout=20) == 141
         assert place.child.stderr is not None
         assert place.child.stderr.read() == ""
 

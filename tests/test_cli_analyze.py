@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fixlab.cli import _analyze, main
+from fixlab.logs.read import Log, read_log
 from tests.analysis.reported import log_of
 from tests.pages import Outline
 from tests.tools.make_dispute_log import LOG
@@ -163,20 +165,65 @@ def test_a_file_that_cannot_be_read_to_its_end_is_told(
 ) -> None:
     packed = gzip.compress(LOG.read_bytes())
     (tmp_path / "cut.log.gz").write_bytes(packed[: len(packed) // 2])
-    analyze(tmp_path / "cut.log.gz")
+    page = tmp_path / "out.html"
+    analyze(tmp_path / "cut.log.gz", "--report", page)
     out, error = capsys.readouterr()
-    assert error.startswith("fixlab analyze: cut.log.gz ")
+    assert error == ""
     assert " messages, " in out
+    told = "cut.log.gz ends in the middle of compressed data"
+    assert f"\n  {told}" in out
+    assert told in page.read_text("utf-8")
+
+
+def test_a_log_given_twice_makes_no_fault_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    analyze(LOG)
+    once = capsys.readouterr().out
+    data = LOG.read_bytes()
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / LOG.name).write_bytes(data)
+    (logs / f"{LOG.name}.1.gz").write_bytes(gzip.compress(data))
+    (logs / "as of ten.log").write_bytes(data[: len(data) // 2])
+    page = tmp_path / "out.html"
+    assert analyze(logs, logs / LOG.name, "--report", page) == 1
+    out = capsys.readouterr().out
+    note = (
+        f"{LOG.name}.1.gz, as of ten.log are left out: all that is in them stands in "
+        f"{LOG.name} as well."
+    )
+    assert [line for line in out.split("\n") if line not in once.split("\n")] == [
+        f"  {note}",
+        f"page: {page}",
+    ]
+    assert note in page.read_text("utf-8")
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (["nowhere.log"], "there is no file, folder or pattern 'nowhere.log'"),
-        (["empty.log"], "no FIX message in empty.log"),
+        ([""], "there is no file, folder or pattern ''"),
+        (["*.txt"], "expected files of the pattern '*.txt', found none"),
+        (["bare"], "expected log files in the folder 'bare', found none"),
+        (
+            ["store"],
+            "expected log files in the folder 'store', found 2 store files and 1 folder",
+        ),
+        (
+            ["other.log"],
+            "no FIX message in other.log: found 20 bytes, 1 of their lines other text, "
+            "expected messages that begin as 8=FIX.4.4|9=",
+        ),
+        (["empty.log"], "no FIX message in empty.log: found no bytes at all"),
+        (["packed.gz"], "; packed.gz ends in the middle of compressed data"),
+        (["a" * 300], "cannot be read: File name too long"),
         (["healthy.log", "--session", "FIX.4.4:A->B"], "no session 'FIX.4.4:A->B' in the log"),
         (["healthy.log", "--expect-start", "NOBODY=1"], "NOBODY"),
-        (["healthy.log", "--report", "no/such/folder.html"], "no/such/folder.html"),
+        (["healthy.log", "--ours", "YOU"], "'YOU'; expected one of ['THEM', 'US']"),
+        (["nowhere.log", "--report", "no/page.html"], "there is no folder 'no' to write"),
+        (["nowhere.log", "--report", "bare"], "a file to write, 'bare' is a folder"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(
@@ -188,12 +235,36 @@ def test_what_cannot_be_done_is_told_in_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     healthy(tmp_path)
-    Path("empty.log").write_text("nothing of the kind\n", encoding="utf-8")
+    Path("other.log").write_text("nothing of the kind\n", encoding="utf-8")
+    Path("empty.log").touch()
+    Path("packed.gz").write_bytes(gzip.compress(b"nothing at all\n")[:-9])
+    Path("bare").mkdir()
+    Path("store/sub").mkdir(parents=True)
+    Path("store/A-B.body").touch()
+    Path("store/A-B.seqnums").touch()
     assert analyze(*words) == 2
     _, error = capsys.readouterr()
     assert error.startswith("fixlab analyze: ")
     assert told in error
     assert error.count("\n") == 1
+
+
+def test_workers_are_those_of_the_reader(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+
+    def noted(*words: Any, **options: Any) -> Log:
+        asked.append(options["workers"])
+        log: Log = read_log(*words, **options)
+        return log
+
+    monkeypatch.setattr(_analyze, "read_log", noted)
+    assert analyze(LOG) == analyze(LOG, "--workers", 2) == 1
+    assert asked == [1, 2]
+    with pytest.raises(SystemExit):
+        analyze(LOG, "--workers", 0)
+    assert "expected a number from 1, found '0'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -107,8 +107,16 @@ class Shown(Protocol):
 class Case:
     """A frame and its events; all lookups that more than one group needs."""
 
-    def __init__(self, frame: pd.DataFrame, made: Reconstruction, lines: Any = None) -> None:
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        made: Reconstruction,
+        lines: Any = None,
+        *,
+        repeated: Bools | None = None,
+    ) -> None:
         self.frame = frame
+        self._repeated = repeated  # rows that count elsewhere, and tell nothing
         self._lines = lines  # the `Log`, where there is one
         self.made = made
         self.time = nanoseconds(frame, "time")
@@ -173,7 +181,10 @@ class Case:
     def _nameless(self) -> Ints:
         """Rows of no session: those that are too damaged to tell."""
         no_name = self.sessions.index("") if "" in self.sessions else -2
-        return np.flatnonzero((self.session == no_name) | (self.session < 0))
+        nameless = (self.session == no_name) | (self.session < 0)
+        if self._repeated is not None:
+            nameless &= ~self._repeated
+        return np.flatnonzero(nameless)
 
     def _near(self, session: str) -> list[Ints]:
         """The rows that may tell something of a session: its own, and those of none."""
@@ -198,7 +209,9 @@ class Case:
 
     def extent(self, session: str | None) -> Extent:
         """What the messages of a session, or of all of the log, cover."""
-        return Extent.of(self.time if session is None else self.time[self._of(session)])
+        if session is not None:
+            return Extent.of(self.time[self._of(session)])
+        return Extent.of(self.time if self._repeated is None else self.time[~self._repeated])
 
     def _of(self, session: str) -> Bools:
         return np.asarray(self.session == self.sessions.index(session))
@@ -365,6 +378,13 @@ class Case:
             e.row for kind in (Kind.EPOCH, Kind.REWOUND) for e in self.before(kind, event)[:1]
         ]
         return max(begun) - 1 if begun else -1
+
+    @cached_property
+    def without_admin(self) -> set[str]:
+        """Sessions of whose messages none is one of the session layer: no reset can show."""
+        admin = np.array([name in ADMIN for name in self.msg_types], np.bool_)
+        having = np.unique(self.session[admin[self.msg_type]])
+        return set(self.sessions) - {self.sessions[code] for code in having if code >= 0}
 
     @cached_property
     def filtered(self) -> set[str]:

@@ -221,15 +221,19 @@ def _again(case: Case, event: Event) -> Found:
             side=event.sender, by=event.sender, begin=event.begin, end=event.end,
             rows=(ask.row,), topics=gap_topic(event) + gap_topic(ask) + connection_topic(ask),
         )  # fmt: skip
-    # One side alone does not show a reset that the other one asked for.
-    anew = case.one_sided[event.session] and _goes_on(case, event)
+    unseen = ""
+    if event.session in case.without_admin:
+        unseen = "the log leaves Logons out"
+    elif case.one_sided[event.session] and _goes_on(case, event):
+        # One side alone does not show a reset that the other one asked for.
+        unseen = "the log shows one side only"
     return Found(
         "DUPLICATE_NOT_FLAGGED", event.row, event.session,
         f"{event.sender} uses MsgSeqNum(34) {span(event.begin, event.end)} a second time "
         "without PossDupFlag(43)=Y"
-        + (", or began anew: the log shows one side only." if anew else "."),
-        side="" if anew else event.sender, by=event.sender, begin=event.begin, end=event.end,
-        severity="risk" if anew else "", confidence="low" if anew else "high",
+        + (f", or began anew: {unseen}." if unseen else "."),
+        side="" if unseen else event.sender, by=event.sender, begin=event.begin, end=event.end,
+        severity="risk" if unseen else "", confidence="low" if unseen else "high",
         topics=(number, *connection_topic(event)),
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fixlab.analysis._events import Kind, Reconstruction
+from fixlab.analysis._once import once
 from fixlab.analysis._reconstruct import reconstruct
 from fixlab.analysis._recorded import frame_of, messages_of
 from fixlab.analysis._rows import grouped, milliseconds, taken
@@ -50,7 +51,7 @@ def intervals(frame: Any) -> pd.DataFrame:
     made = reconstruct(frame)
     whole = frame_of(frame)
     recorded = messages_of(whole)
-    found, rows = (whole, np.arange(len(whole))) if recorded is None else recorded
+    found, rows = recorded or (once(whole).frame, np.arange(len(whole)))
     log = _Log(found, rows, made)
     parts = [(one, log.silences(one.session, one.sender)) for one in made.directions]
     return _table(whole, made, parts)

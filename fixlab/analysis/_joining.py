@@ -24,7 +24,7 @@ def codes_of(first: Sequence[Any], second: Sequence[Any]) -> tuple[Ints, Ints]:
 
 def paired(first: Ints, second: Ints) -> tuple[Ints, Ints]:
     """Positions of rows with equal codes: the k-th of the one with the k-th of the other."""
-    keys = codes_of([first, _nth(first)], [second, _nth(second)])
+    keys = codes_of([first, nth(first)], [second, nth(second)])
     order, other = np.argsort(keys[0], kind="stable"), np.argsort(keys[1], kind="stable")
     _, at, there = np.intersect1d(
         keys[0][order], keys[1][other], assume_unique=True, return_indices=True
@@ -32,7 +32,7 @@ def paired(first: Ints, second: Ints) -> tuple[Ints, Ints]:
     return order[at], other[there]
 
 
-def _nth(code: Ints) -> Ints:
+def nth(code: Ints) -> Ints:
     """Which occurrence of its code each row is, from 0."""
     order = np.argsort(code, kind="stable")
     ordered = code[order]

@@ -15,6 +15,7 @@ from fixlab.analysis._due import Due
 from fixlab.analysis._events import Direction, Event, Kind, Reconstruction
 from fixlab.analysis._holes import Holes
 from fixlab.analysis._numbers import Numbers
+from fixlab.analysis._once import once
 from fixlab.analysis._recorded import messages_of
 from fixlab.analysis._recoveries import plan_of
 from fixlab.analysis._recovery_events import Account, Ends, Usual
@@ -55,7 +56,8 @@ def reconstruct(
         made = _reconstructed(columns_of(found), expected_start or {})
         moved = [_moved(event, rows) for event in made.events]
         return Reconstruction(moved, made.directions, len(frame), None)
-    return _reconstructed(columns_of(check(frame, MESSAGES)), expected_start or {})
+    looked_at = once(check(frame, MESSAGES)).frame
+    return _reconstructed(columns_of(looked_at), expected_start or {})
 
 
 def _moved(event: Event, rows: Any) -> Event:

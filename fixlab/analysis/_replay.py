@@ -12,6 +12,7 @@ import pandas as pd
 from fixlab import redact, times
 from fixlab.analysis._acts import Act
 from fixlab.analysis._habits import Line, settings_of
+from fixlab.analysis._once import once
 from fixlab.analysis._rehearsal import Rehearsal
 from fixlab.analysis._stage import Deviation
 from fixlab.errors import ConfigError
@@ -148,7 +149,7 @@ def replay(
 
     Source: all rules that `Session` follows; each row names its own.
     """
-    frame = check(log, MESSAGES)
+    frame = once(check(log, MESSAGES)).frame
     if not hasattr(log, "messages"):
         raise ConfigError("replay() needs the messages themselves: a log as read_log gives it")
     if profile not in PROFILES:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from fixlab.analysis._events import Event
+from fixlab.analysis._once import once
 from fixlab.analysis._recorded import messages_of
 from fixlab.frames import MISSING, numbers
 
@@ -24,7 +25,7 @@ class Places:
 
     def __init__(self, frame: pd.DataFrame) -> None:
         recorded = messages_of(frame)
-        found = frame if recorded is None else recorded[0]
+        found = once(frame).frame if recorded is None else recorded[0]
         self._rows: Ints | None = None if recorded is None else recorded[1]
         self._number = numbers(found, "msg_seq_num")
         self._session = np.asarray(found["session"].cat.codes)

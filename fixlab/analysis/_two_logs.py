@@ -13,7 +13,7 @@ import pandas as pd
 from fixlab import redact
 from fixlab.analysis._events import Kind
 from fixlab.analysis._flights import mirrored
-from fixlab.analysis._joining import codes_of
+from fixlab.analysis._once import once
 from fixlab.analysis._reconstruct import reconstruct
 from fixlab.analysis._rows import grouped
 from fixlab.errors import ConfigError
@@ -70,14 +70,13 @@ class Side:
 
     @classmethod
     def of(cls, log: Any) -> Side:
-        frame = check(log, MESSAGES)
+        frame, repeated = once(check(log, MESSAGES))
         number, session = numbers(frame, "msg_seq_num"), codes(frame, "session")
         shown = [str(name) for name in frame["session"].cat.categories]
         named = np.array([bool(name) for name in shown], np.bool_)
         row = np.flatnonzero((number != MISSING) & named[session])
-        unread = len(frame) - len(row)
-        once = _once(frame, row)
-        repeated, row = len(row) - len(once), once
+        again = 0 if repeated is None else int(repeated.sum())
+        unread = len(frame) - again - len(row)
         sender = frame["sender"].astype("str").to_numpy(object)[row]
         way = frame["direction"].astype("str").to_numpy(object)[row]
         keepers = {str(name) for name in sender[way == "out"]}
@@ -102,7 +101,7 @@ class Side:
             epoch=_epochs(frame, row),
             keepers=frozenset(keepers),
             unread=unread,
-            repeated=repeated,
+            repeated=again,
         )
 
     def of_sessions(self, names: Sequence[str]) -> Side:
@@ -134,21 +133,6 @@ class Side:
         """What a message is known by."""
         identity = [self.session, self.sender, self.number, self.poss_dup]
         return [*identity, self.msg_type, self.sending]
-
-
-def _once(frame: pd.DataFrame, row: Ints) -> Ints:
-    """The rows without those that an earlier file of the log has, with the same times."""
-    file = codes(frame, "file")[row]
-    if len(np.unique(file)) < 2:
-        return row
-    columns = [codes(frame, name)[row] for name in ("session", "sender", "msg_type")]
-    columns += [numbers(frame, "msg_seq_num")[row], frame["poss_dup"].to_numpy(np.int64)[row]]
-    columns += [nanoseconds(frame, name)[row] for name in ("time", "sending_time")]
-    code, _ = codes_of(columns, [column[:0] for column in columns])
-    first = np.full(int(code.max()) + 1, np.iinfo(np.int64).max)
-    np.minimum.at(first, code, file)
-    kept: Ints = row[file == first[code]]
-    return kept
 
 
 def _epochs(frame: pd.DataFrame, row: Ints) -> Ints:

@@ -28,6 +28,7 @@ from fixlab.analysis._codes import CODES, FOLLOWS
 from fixlab.analysis._evidence import Evidence
 from fixlab.analysis._finds_connections import Schedule
 from fixlab.analysis._letter import Letter
+from fixlab.analysis._once import once
 from fixlab.analysis._reconstruct import reconstruct
 from fixlab.errors import ConfigError
 from fixlab.frames import (
@@ -70,6 +71,8 @@ def analyze(
       Without it a log that begins in the middle is not judged on what came before.
     - `schedule`: when the session is open; Logons outside of it are findings.
 
+    A message that stands in two files of the log, with the same times, counts once.
+
     Returns `Findings`. A finding is a "fault" where a rule was broken, a "risk" where none was
     and it will hurt all the same, and else an "info". One trouble is one finding, at its root;
     what follows from it names it in `caused_by` and counts as info. What the log cannot tell
@@ -89,10 +92,16 @@ def analyze(
     """
     frame = check(log, MESSAGES).reset_index(drop=True)
     lines = log if hasattr(log, "raw") else None
-    case = Case(frame, reconstruct(frame, expected_start=expected_start), lines)
+    looked_at = once(frame)
+    made = reconstruct(looked_at.frame, expected_start=expected_start)
+    case = Case(looked_at.frame, made, lines, repeated=looked_at.repeated)
     found = in_order([*found_in(case, schedule), *_finds_damage.defects(case)])
     kept, left_out = capped(found)
-    return Findings(case, kept, roots(kept), left_out, lines, expected_start=expected_start)
+    return Findings(
+        *(case, kept, roots(kept), left_out, lines),
+        expected_start=expected_start,
+        notes=(*getattr(log, "notes", ()), *looked_at.notes),
+    )
 
 
 def found_in(case: Case, schedule: Schedule | None) -> list[Found]:
@@ -170,6 +179,7 @@ class Findings:
     - `gaps`, `ledger`, `resends`, `intervals`: the frames behind the findings; `messages`: the
       log itself.
     - `left_out`: code -> findings of a kind beyond the first 100, which are not in `table`.
+    - `notes`: what the reader should know of the reading of the log, in words.
     """
 
     def __init__(
@@ -182,8 +192,10 @@ class Findings:
         *,
         session: str | None = None,
         expected_start: Mapping[str, int] | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self.session = session  # None: of all that are in the log
+        self.notes = tuple(notes)
         self._expected_start = dict(expected_start or {})
         self._case, self._found, self._caused_by = case, list(found), list(caused_by)
         self._lines = lines
@@ -241,6 +253,7 @@ class Findings:
             self._lines,
             session=session,
             expected_start=self._expected_start,
+            notes=self.notes,
         )
 
     def to_html(
@@ -345,7 +358,7 @@ class Findings:
         if any(self._case.one_sided[name] for name in self._own_sessions()):
             yield "The log shows one side only; whether the other answered is not known."
         yield from self._begins_late()
-        yield from self._left_out_told()
+        yield from self._told_of_the_log()
 
     def _begins_late(self) -> Iterator[str]:
         """What came before the log is not judged: with which numbers it begins."""
@@ -365,7 +378,8 @@ class Findings:
                 "is not known."
             )
 
-    def _left_out_told(self) -> Iterator[str]:
+    def _told_of_the_log(self) -> Iterator[str]:
+        yield from (note if note.endswith(".") else f"{note}." for note in self.notes)
         for code, count in self.left_out.items():
             yield f"{count:,} more of {code} in the log are not listed."
 

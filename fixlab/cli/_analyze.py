@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from fixlab import redact, times
 from fixlab.analysis import Findings, analyze
@@ -14,19 +16,26 @@ from fixlab.errors import ConfigError, FixLabError
 from fixlab.logs.read import Log, read_log
 
 OK, FOUND, NOTHING, INTERRUPTED = 0, 1, 2, 130
+_NAMED_MAX = 6  # files or CompIDs in one message
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, analyse, report; 0, 1 or 2 as `fixlab analyze --help` says, 130 after Ctrl-C."""
     try:
+        if arguments.report is not None:
+            _check_page(arguments.report)  # before what may take long
         log = _read(arguments)
         found = analyze(log, expected_start=_starts(arguments))
         if arguments.session is not None:
             found = found.only(arguments.session)
-        _tell(log, found)
+        width = terminal_width()
+        for line in found.summary().split("\n"):
+            print(fitted(redact.printable(redact.mask(line)), width))
         if arguments.report is not None:
             found.to_html(arguments.report, about=_about(arguments))
             print(f"page: {redact.printable(str(arguments.report))}")
+    except BrokenPipeError:
+        raise  # who reads the output has seen enough
     except (FixLabError, OSError) as error:
         text = redact.printable(redact.mask(str(error)))
         print(f"fixlab analyze: {text}", file=sys.stderr)
@@ -46,22 +55,50 @@ def exit_code(found: Findings, fail_on: str) -> int:
 
 
 def _read(arguments: argparse.Namespace) -> Log:
-    log = read_log(arguments.logs, ours=arguments.ours, progress=True)
+    log = read_log(
+        arguments.logs, ours=arguments.ours, progress=True, workers=arguments.workers
+    )
     if not len(log):
-        raise ConfigError(f"no FIX message in {', '.join(arguments.logs)}")
+        raise ConfigError(_nothing_in(log))
+    known = {*log.frame["sender"].cat.categories, *log.frame["target"].cat.categories}
+    for comp_id in arguments.ours:
+        if comp_id not in known:
+            raise ConfigError(
+                f"--ours: no message is from or to {comp_id!r}; "
+                f"expected one of {sorted(filter(None, known))[:_NAMED_MAX]}"
+            )
     return log
+
+
+def _nothing_in(log: Log) -> str:
+    """What was found where messages were expected."""
+    files = log.files
+    names = ", ".join(files["file"].head(_NAMED_MAX).astype("str"))
+    more = f" and {len(files) - _NAMED_MAX:,} more" if len(files) > _NAMED_MAX else ""
+    size, lines = int(files["bytes"].sum()), int(files["text_lines"].sum())
+    found = (
+        f"{size:,} bytes, {lines:,} of their lines other text" if size else "no bytes at all"
+    )
+    return (
+        f"no FIX message in {names}{more}: found {found}, expected messages that begin as "
+        "8=FIX.4.4|9=" + "".join(f"; {note}" for note in log.notes)
+    )
+
+
+def _check_page(path: Path) -> None:
+    folder = path.parent
+    if os.path.isdir(path):
+        raise ConfigError(f"--report: expected a file to write, {str(path)!r} is a folder")
+    if not os.path.isdir(folder):
+        raise ConfigError(
+            f"--report: there is no folder {str(folder)!r} to write {path.name!r} in"
+        )
+    if not os.access(path if os.path.exists(path) else folder, os.W_OK):
+        raise ConfigError(f"--report: {str(path)!r} may not be written")
 
 
 def _starts(arguments: argparse.Namespace) -> Mapping[str, int] | None:
     return dict(arguments.expect_start) or None
-
-
-def _tell(log: Log, found: Findings) -> None:
-    for note in log.notes:
-        print(f"fixlab analyze: {redact.printable(redact.mask(note))}", file=sys.stderr)
-    width = terminal_width()
-    for line in found.summary().split("\n"):
-        print(fitted(redact.printable(redact.mask(line)), width))
 
 
 def _about(arguments: argparse.Namespace) -> Mapping[str, str]:

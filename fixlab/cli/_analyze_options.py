@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from fixlab.cli._numbers import count
+
 ABOUT = """\
 Reads FIX logs and says what went wrong in them: which rule was broken, by whom, and which
 messages show it. LOG is a file, a pattern or a folder: message logs of any engine, with any
@@ -14,7 +16,8 @@ delimiter, compressed or not, or captures. Rotated files of one session belong i
   fixlab analyze 'venue*.log.gz' --session 'FIX.4.4:ME->VENUE' --fail-on risk
 
 Exit code: 0 when nothing was found that --fail-on names, 1 when something was, 2 when nothing
-could be analysed: a wrong option, no such file, no message in it. 130 after Ctrl-C."""
+could be analysed: a wrong option, no such file, no message in it. 130 after Ctrl-C, 141 when
+nobody reads the output any more."""
 FAIL_ON = {
     "fault": "a rule was broken (default)",
     "risk": "one was, or something legal that will hurt was done",
@@ -44,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "may be given again",
     )
     add("--session", metavar="ID", help="only this one, such as FIX.4.4:ME->VENUE")
+    add(
+        "--workers",
+        type=count,
+        default=1,
+        metavar="N",
+        help="processes that read (default: 1); more pay from millions of messages on",
+    )
     add("--report", type=Path, metavar="HTML", help="write a page to send to the counterparty")
     add("--by", metavar="WHO", help="who made the page, for its heading")
     add(

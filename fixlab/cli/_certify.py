@@ -31,6 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
         report, interrupted = _play(arguments, plan)
         if arguments.report is not None:
             report.to_html(arguments.report, about=_about(arguments))
+    except BrokenPipeError:
+        raise  # who reads the output has seen enough
     except (FixLabError, OSError) as error:
         print(f"fixlab certify: {_shown(str(error))}", file=sys.stderr)
         return NOTHING

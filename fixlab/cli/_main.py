@@ -32,26 +32,53 @@ Run it again at any time: what you changed is kept, and a newer version of a not
 changed is put beside it as NAME.new.ipynb. Ctrl-C ends it."""
 
 
+OUTPUT_GONE = 141  # as a shell says of what ended by SIGPIPE
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`, by default the process's own; returns the exit code.
 
-    0 when all went well, 1 for an error, said in one line on stderr, and 2 for a command line
-    that makes no sense (as `SystemExit`, where argparse finds it).
+    0 when all went well, 1 for an error, said in one line on stderr, 2 for a command line that
+    makes no sense (as `SystemExit`, where argparse finds it), and 141 when nobody reads the
+    output any more.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal that cannot show a sign gets a "?" for it, not a traceback.
         sys.stdout.reconfigure(errors="replace")
-    parser = _parser()
-    arguments = parser.parse_args(argv)
     try:
-        return _run(parser, arguments)
+        return _told(argv)
     except BrokenPipeError:
-        # The reader has seen enough, as in `fixlab demo | head`: what is left goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        # The reader has seen enough, as in `fixlab demo | head`.
+        _silence()
+        return OUTPUT_GONE
+
+
+def _told(argv: Sequence[str] | None) -> int:
+    parser = _parser()
+    try:
+        try:
+            return _run(parser, parser.parse_args(argv))
+        finally:
+            # What is still to be written fails here, where it can be told, not at the exit.
+            if sys.stdout is not None:  # as it is where its descriptor is closed
+                sys.stdout.flush()
+    except BrokenPipeError:
+        raise
     except (FixLabError, OSError) as error:
+        _silence()
         print(f"fixlab: {printable(str(error))}", file=sys.stderr)
         return 1
+
+
+def _silence() -> None:
+    """What a stream still holds and cannot get rid of goes nowhere."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
 
 def _run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:

@@ -6,6 +6,8 @@ import argparse
 import time
 from typing import TYPE_CHECKING
 
+from fixlab.cli._numbers import count
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -28,7 +30,7 @@ _SHRUNK_MAX = 3
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     add = parser.add_argument
-    add("--seeds", type=_count, default=1_000, metavar="N", help="runs (default: 1000)")
+    add("--seeds", type=count, default=1_000, metavar="N", help="runs (default: 1000)")
     add(
         "--from", dest="first", type=int, default=0, metavar="N", help="first seed (default: 0)"
     )
@@ -43,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="NAME",
             help=f"{what}; may be given again (default: all)",
         )
-    add("--workers", type=_count, metavar="N", help="processes (default: one a core)")
+    add("--workers", type=count, metavar="N", help="processes (default: one a core)")
     add("--stop-at-first", action="store_true", help="end with the first seed that fails")
     add("--shrink", action="store_true", help="reduce failures and print code for them")
     add("--explain", action="store_true", help="tell the first failure message by message")
@@ -121,9 +123,3 @@ def _say_shrunk(scenario: Mix, failed: pd.DataFrame) -> None:
     for seed, invariant in zip(kinds["seed"], kinds["invariant"], strict=True):
         small = shrink(scenario, int(seed))
         print(f"\n# {invariant}, seed {seed}\n{small.as_code(int(seed))}", end="")
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"expected a number from 1, found {text!r}")
-    return int(text)

@@ -193,7 +193,11 @@ def log_of(
 ) -> Log:
     """A log of what was seen, whose frame `load` gives."""
     pairs = _decided(seen, ours, [source.name for source in found], accounts)
-    return Log(load, found, accounts, pairs, _notes(accounts, book, seen))
+    notes = [
+        *(note for source in found for note in source.notes),
+        *_notes(accounts, book, seen),
+    ]
+    return Log(load, found, accounts, pairs, notes)
 
 
 def captures_of(accounts: Sequence[Account]) -> list[int]:

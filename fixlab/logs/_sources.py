@@ -14,8 +14,8 @@ import shutil
 import tempfile
 import weakref
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from io import FileIO
@@ -56,6 +56,7 @@ class Source:
     path: str
     open: Callable[[], File]
     size: int | None  # of the file as it is stored
+    notes: tuple[str, ...] = ()  # what was left out because this file has it
 
 
 def sources(where: Where) -> list[Source]:
@@ -68,35 +69,62 @@ def sources(where: Where) -> list[Source]:
     else:
         found = [source for each in where for source in _found(os.fspath(each))]
     if not found:
-        raise ConfigError(
-            f"expected a log file, a folder or pattern of some; {where!r} is none"
-        )
+        raise ConfigError("expected a log file, a folder or pattern of some, found none")
     if len(found) > FILES_MAX:
         raise ConfigError(f"expected at most {FILES_MAX:,} files, found {len(found):,}")
-    unique = list({source.path: source for source in found}.values())
-    short = {Path(source.path).name for source in unique}
-    if len(short) == len(unique):
-        # Names say enough, and a folder is nobody's business.
-        return [Source(Path(s.path).name, s.path, s.open, s.size) for s in unique]
-    return unique
+    unique: dict[str, Source] = {}
+    for source in found:
+        unique.setdefault(os.path.realpath(source.path), source)
+    return named(list(unique.values()))
+
+
+def named(found: Sequence[Source]) -> list[Source]:
+    """Files with the shortest names that tell them apart."""
+    short = {Path(source.path).name for source in found}
+    # Names say enough, and a folder is nobody's business.
+    enough = len(short) == len(found)
+    return [replace(s, name=Path(s.path).name if enough else s.path) for s in found]
 
 
 def _found(where: str) -> list[Source]:
     if "://" in where:
         return _remote(where)
     path = Path(where)
-    if path.is_dir():
-        names = sorted(
-            each
-            for each in path.iterdir()
-            if each.is_file() and not each.name.startswith(".") and not _is_store(each.name)
+    try:
+        if where and path.is_dir():
+            return _in_folder(path)
+        if where and path.exists():
+            return [_local(path)]
+    except OSError as error:
+        raise ConfigError(f"{where} cannot be read: {error.strerror}") from None
+    if not glob.has_magic(where):
+        raise ConfigError(f"there is no file, folder or pattern {where!r}")
+    names = [Path(name) for name in sorted(glob.glob(where)) if Path(name).is_file()]
+    if not names:
+        raise ConfigError(f"expected files of the pattern {where!r}, found none")
+    return [_local(name) for name in names]
+
+
+def _in_folder(path: Path) -> list[Source]:
+    inside = sorted(path.iterdir())
+    logs = [
+        each
+        for each in inside
+        if each.is_file() and not each.name.startswith(".") and not _is_store(each.name)
+    ]
+    if not logs:
+        stored = sum(_is_store(each.name) for each in inside)
+        folders = sum(each.is_dir() for each in inside)
+        found = [
+            f"{count} {what}{'s' if count > 1 else ''}"
+            for count, what in ((stored, "store file"), (folders, "folder"))
+            if count
+        ]
+        raise ConfigError(
+            f"expected log files in the folder {str(path)!r}, found "
+            + (" and ".join(found) or "none")
         )
-        return [_local(each) for each in names]
-    if path.exists():
-        return [_local(path)]
-    if glob.has_magic(where):
-        return [_local(Path(name)) for name in sorted(glob.glob(where)) if Path(name).is_file()]
-    raise ConfigError(f"there is no file, folder or pattern {where!r}")
+    return [_local(each) for each in logs]
 
 
 def _is_store(name: str) -> bool:

@@ -11,6 +11,7 @@ from fixlab.errors import ConfigError
 from fixlab.logs._apart import ROWS_EXPECTED_MAX, read_apart
 from fixlab.logs._blocks import BLOCK_BYTES, Account, first_time
 from fixlab.logs._columns import Book
+from fixlab.logs._copies import without_copies
 from fixlab.logs._follow import FollowedLog
 from fixlab.logs._frame import Rows
 from fixlab.logs._log import Log, captures_of, log_from, log_of, sides_of
@@ -18,7 +19,7 @@ from fixlab.logs._pairs import Pairs
 from fixlab.logs._parquet import GROUP_ROWS, Writer, load
 from fixlab.logs._progress import watched
 from fixlab.logs._segments import blocks_of
-from fixlab.logs._sources import Source, Where, sources
+from fixlab.logs._sources import Source, Where, named, sources
 from fixlab.logs._tags import checked, name_of
 
 __all__ = ["FollowedLog", "Log", "read_log"]
@@ -59,7 +60,9 @@ def read_log(
     line ends; have any text before and behind them, share a line or span several, between
     lines of other text; in files that are compressed (gz, bz2, xz, zst) or in UTF-16. Captures
     (pcap, pcapng) are put in order, each direction of each connection for itself. Files are
-    read in the order of the times in them, so rotated ones need no care.
+    read in the order of the times in them, so rotated ones need no care. A file that is given
+    twice is read once, and one that another begins with, byte for byte, such as a copy made
+    while that was growing, not at all: `notes` says so.
 
     Parameters
     - `tags`: each adds a column, named and typed as the specification has the field. That
@@ -106,7 +109,7 @@ def read_log(
         return FollowedLog(Path(path), chosen, own)
     if workers < 1:
         raise ConfigError(f"expected workers from 1 on, found {workers}")
-    found = in_reading_order(sources(path))
+    found = to_read(path)
     if workers > 1:
         path_to = None if to_parquet is None else Path(to_parquet)
         log = read_apart(found, chosen, own, workers, path_to, progress=progress)
@@ -117,7 +120,12 @@ def read_log(
     return _read(found, chosen, own, BLOCK_BYTES, progress=progress)
 
 
-def in_reading_order(found: list[Source]) -> list[Source]:
+def to_read(path: Where) -> list[Source]:
+    """The files to read, in the order in which they are read."""
+    return _in_order(named(without_copies(sources(path))))
+
+
+def _in_order(found: list[Source]) -> list[Source]:
     """Files by the first time in them; those without keep their place behind the others."""
     if len(found) < 2:
         return found

@@ -18,6 +18,7 @@ from fixlab.analysis._codes import CODES
 from fixlab.analysis._events import Reconstruction
 from fixlab.analysis._finds_connections import Schedule
 from fixlab.analysis._finds_damage import ROWS_MAX
+from fixlab.analysis._once import once, told
 from fixlab.analysis.findings import Findings, capped, in_order, roots
 from fixlab.errors import ConfigError
 from fixlab.frames import MESSAGES, MISSING
@@ -27,9 +28,9 @@ from fixlab.logs._log import bytes_at, log_of, sides_of
 from fixlab.logs._pairs import Pairs
 from fixlab.logs._segments import Part, parts_of, settled
 from fixlab.logs._sides import Pair, Side
-from fixlab.logs._sources import Source, Where, sources
+from fixlab.logs._sources import Source, Where
 from fixlab.logs._tags import checked
-from fixlab.logs.read import in_reading_order
+from fixlab.logs.read import to_read
 from fixlab.spread import _tasks
 from fixlab.spread._stacking import renumbered, stacked
 from fixlab.spread._tasks import SCHEMAS, Head, Plan, Told
@@ -66,7 +67,7 @@ def read(
     own = frozenset((ours,) if isinstance(ours, str) else ours)
     if part_bytes < 1:
         raise ConfigError(f"expected part_bytes from 1 on, found {part_bytes}")
-    found = in_reading_order(sources(path))
+    found = to_read(path)
     parts = [part for i, source in enumerate(found) for part in parts_of(i, source, part_bytes)]
     return SpreadLog(cluster, found, _heads(cluster, parts, chosen), chosen, own)
 
@@ -300,7 +301,11 @@ class SpreadLog:
         total = {code: sum(each.get(code, 0) for each in counts) for code in CODES}
         left_out = {code: count for code, count in total.items() if count}
         case = _Remote(self, parts)
-        return Findings(case, kept, roots(kept), left_out, self, expected_start=expected_start)
+        return Findings(
+            *(case, kept, roots(kept), left_out, self),
+            expected_start=expected_start,
+            notes=(*self.log.notes, *told(case.repeated)),
+        )
 
     def _of_groups(self, task: Any, *arguments: Any) -> list[Any]:
         futures = [
@@ -375,8 +380,10 @@ class _Remote(Shown):
         }
         whole = [part.extents[None] for part in parts]
         spans = [each.span for each in whole if each.span is not None]
+        # Rows of no session are in each part.
+        self.repeated = len(np.unique(np.concatenate([part.repeated for part in parts])))
         self._whole = Extent(
-            len(log),
+            len(log) - self.repeated,
             min((first for first, _ in spans), default=MISSING),
             max((last for _, last in spans), default=MISSING),
             any(each.exact for each in whole),
@@ -411,7 +418,7 @@ class _Remote(Shown):
 
     @property
     def frame(self) -> pd.DataFrame:
-        return self._log.log.frame
+        return once(self._log.log.frame).frame
 
     @property
     def filtered(self) -> set[str]:

@@ -20,6 +20,7 @@ from fixlab.analysis._case import derive as derived
 from fixlab.analysis._events import Direction, Event, Kind, Reconstruction
 from fixlab.analysis._finds_connections import Schedule
 from fixlab.analysis._finds_damage import Behind, behind, damage_of, defect_of
+from fixlab.analysis._once import once
 from fixlab.analysis._reconstruct import reconstruct
 from fixlab.analysis.findings import capped, found_in, in_order
 from fixlab.frames import MISSING
@@ -224,6 +225,7 @@ class Told(NamedTuple):
     extents: dict[str | None, Extent]
     time: dict[int, int]
     number: dict[int, int]
+    repeated: Ints  # rows that count elsewhere
 
 
 def lines_of(group: Group, plan: Plan) -> Log:
@@ -239,9 +241,10 @@ def told(
     schedule: Schedule | None,
 ) -> Told:
     """The findings of a group; those that are about no session only of the `first` one."""
-    frame, rows = group
+    rows = group.rows
+    frame, repeated = once(group.frame)
     made = reconstruct(frame, expected_start=_own(group, expected_start))
-    case = Case(frame, made, lines_of(group, plan))
+    case = Case(frame, made, lines_of(group, plan), repeated=repeated)
     found = [each for each in found_in(case, schedule) if first or each.session]
     apart = [each for each in found if each.code in _COUNTED_APART]
     kept, left_out = capped(in_order([e for e in found if e.code not in _COUNTED_APART]))
@@ -273,6 +276,7 @@ def told(
         extents,
         {int(rows[row]): int(case.time[row]) for row in of_rows},
         {int(rows[row]): int(case.number[row]) for row in of_rows},
+        rows[:0] if repeated is None else rows[repeated],
     )
 
 
@@ -295,7 +299,7 @@ def _moved_event(event: Event, rows: Ints) -> Event:
 
 def nameless_found(group: Group, seen: Mapping[int, Behind]) -> list[Found]:
     """Findings about damaged messages of no session, by what all groups show of them."""
-    frame, rows = group
+    frame, rows = once(group.frame).frame, group.rows
     case = Case(frame, Reconstruction([], [], len(frame), None))
     found = []
     for row, what in seen.items():

@@ -54,6 +54,21 @@ def test_each_code_cites_a_rule_that_exists() -> None:
     assert set(FOLLOWS) | {code for codes in FOLLOWS.values() for code in codes} <= set(CODES)
 
 
+def test_sch_02_where_the_log_leaves_logons_out_numbers_may_have_begun_anew(
+    tmp_path: Path,
+) -> None:
+    orders = b"".join(
+        line + b"\n" for line in LOG.read_bytes().split(b"\n") if b"\x0111=" in line
+    )
+    (tmp_path / "orders.log").write_bytes(orders)
+    table = analyze(fixlab.read_log(tmp_path / "orders.log")).table
+    again = table[table["code"] == "DUPLICATE_NOT_FLAGGED"]
+    assert list(again["begin_seq_no"]) == [2, 2]
+    assert again["side"].isna().all()
+    assert set(again["severity"]) == {"risk"}
+    assert again["summary"].str.endswith("or began anew: the log leaves Logons out.").all()
+
+
 def test_a_healthy_log_is_plainly_called_so(tmp_path: Path) -> None:
     found = found_in(tmp_path, LOGON_LOGOUT)
     assert found.faults == 0

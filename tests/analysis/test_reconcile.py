@@ -289,6 +289,8 @@ def test_a_log_that_holds_a_file_twice_counts_it_once(tmp_path: Path) -> None:
     for place in places[:2]:
         read(place, logs["BUY"], "prefixed")
     paths = [next(place.iterdir()) for place in places[:2]]
+    # Not byte for byte, which the reader would notice.
+    paths[1].write_bytes(b"# exported\n" + paths[1].read_bytes())
     twice = fixlab.read_log(paths, ours="BUY")
     assert len(twice) == 2 * len(logs["BUY"])
     found = reconcile(twice, read(places[2], logs["SELL"], "prefixed", ours="SELL"))

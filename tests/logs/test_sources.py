@@ -159,7 +159,7 @@ def test_urls_are_read_with_fsspec(tmp_path: Path) -> None:
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no file, folder or pattern"):
         fx.read_log(tmp_path / "nope.log")
-    with pytest.raises(ConfigError, match="expected a log file"):
+    with pytest.raises(ConfigError, match=r"expected log files in the folder .* found none"):
         fx.read_log(tmp_path)
     with pytest.raises(ConfigError, match="cannot be opened"):
         fx.read_log("nosuchprotocol://x/y.log")

@@ -78,6 +78,19 @@ def test_a_session_over_files_of_several_kinds(tmp_path: Path) -> None:
     assert_same(tmp_path, 4_000)
 
 
+def test_files_that_overlap_and_extracts_of_them(tmp_path: Path) -> None:
+    lines = log_of(4, 3, "quickfix").splitlines(keepends=True)
+    half = len(lines) // 2
+    for name, part in (
+        ("a.log", lines[: half + 20]),
+        ("b.log", lines[half:]),
+        ("c.log", lines[3::2]),
+    ):
+        (tmp_path / name).write_bytes(b"".join(part))
+    assert "count once" in analyze(read_log(tmp_path)).notes[-1]
+    assert_same(tmp_path, 6_000, threads=2)
+
+
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 10**6), st.integers(500, 20_000), st.integers(1, 5))
 def test_any_parts_and_any_number_of_groups(
