@@ -52,6 +52,7 @@ class Endpoint:
         self._stalled = False  # it once did
         self._died = False
         self._lost_numbers = False  # its store forgot what had left, or what had come
+        self._lost_reset = 0  # and a reset with it: the NextNumIn from before, which is back
         self._lifted = False  # it was told to send a SequenceReset-Reset
         self.session = Session(config, role, MemoryStore() if store is None else store)
         self.loss = FaultyPeer() if self._broken is None else self._broken.peer
@@ -149,11 +150,15 @@ class Endpoint:
             if row.kind is not TransitionKind.RESET_BOTH
         ]
         if isinstance(store, FaultyStore):
+            store.rollback()
+            numbers = (store.current_in(), store.peek_out())
             store.crash()
             kept = (store.current_in(), store.peek_out())
             if kept != numbers:
                 self._lost_numbers = True
                 self._lab._ledger.forget(old.role, kept[1], now)
+            if kept[0] > numbers[0]:
+                self._lost_reset = kept[0]
             numbers = kept
         else:
             store.rollback()

@@ -6,7 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from fixlab.errors import FixLabError, Violation
-from fixlab.session import liveness
+from fixlab.faults import Faults, PeerFaults, StoreFaults
+from fixlab.session import lifecycle, liveness
+from fixlab.session.config import SessionConfig
 from fixlab.session.core import Core
 from fixlab.session.ending import Ending
 from fixlab.session.outbound import Composer, Replay
@@ -175,6 +177,54 @@ def test_an_unchecked_loopback_raises_nothing(monkeypatch: Patch) -> None:
         lab.initiator.send(Message("D", {11: n}))
     lab.run(seconds=1)
     assert lab.acceptor.session.gap is not None
+
+
+def a_lost_reset() -> Loopback:
+    """The acceptor's store has lost a reset: it counts from 7 on, and the other end from 2."""
+    lost = Faults(store=StoreFaults(lose_tail=(14,)))
+    lab = Loopback(check=True, acceptor_faults=lost)
+    lab.logon()
+    for n in range(4):
+        lab.initiator.send(Message("D", {11: n}))
+    lab.run(seconds=1)
+    lab.initiator.reset()
+    lab.run(seconds=1)
+    lab.crash("acceptor")
+    assert (lab.acceptor.session.next_in, lab.initiator.session.next_out) == (7, 2)
+    return lab
+
+
+def test_who_lost_a_reset_finds_numbers_too_low_until_they_reach_its_own() -> None:
+    lab = a_lost_reset()
+    lab.heal()
+    assert lab.acceptor.session.next_in == lab.initiator.session.next_out > 7
+    compose, now = lab.initiator.session._compose, lab.clock.now()
+    again = compose.message(b"D", 7, b"", b"11=again\x01", now)
+    with pytest.raises(Violation, match="never uses a number twice"):
+        lab.acceptor._arrive(again, now)
+
+
+# Who beats too slowly reads 15 s in the first Logon, which says 5 s; then one who takes any.
+@pytest.mark.parametrize(("misread", "legal"), [((1,), True), ((3,), False)])
+def test_only_a_logon_that_is_read_otherwise_may_come_up_against_the_settings(
+    monkeypatch: Patch, misread: tuple[int, ...], legal: bool
+) -> None:
+    if not legal:
+        monkeypatch.setattr(lifecycle, "_check_interval", lambda *given: None)
+    lab = Loopback(
+        check=True,
+        config=SessionConfig(sender_comp_id="BUY", target_comp_id="SELL", heartbeat_seconds=5),
+        acceptor_config=SessionConfig(
+            sender_comp_id="SELL", target_comp_id="BUY", heartbeat_range_seconds=(10, 60)
+        ),
+        acceptor_faults=Faults(peer=PeerFaults(slow_heartbeats=misread)),
+    )
+    lab.logon()
+    if legal:
+        lab.heal()
+        return
+    with pytest.raises(Violation, match="they cannot log on, and did"):
+        lab.heal()
 
 
 def test_each_invariant_has_a_sentence() -> None:
