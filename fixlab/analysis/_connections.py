@@ -242,7 +242,8 @@ class Session:
                 Kind.CLAIMED, it.row, by=one.sender, begin=it.next_expected,
                 expected=expected, cause="next_expected",
             )  # fmt: skip
-            other.claim(it.next_expected, it.row)
+            if not it.reset:  # else it speaks of numbers that begin anew, and asks for none
+                other.claim(it.next_expected, it.row)
 
     def _begin_with_answer(self, one: Numbers, it: Special, number: int) -> None:
         """The log begins behind the Logon that asked."""

@@ -258,7 +258,8 @@ def next_expected(case: Case) -> Iterator[Found]:
             continue
         if bool(case.frame["reset"].iloc[event.row]):
             continue  # it speaks of the numbers that begin anew with it
-        first = case.number[case.rows_of(event.session, event.sender)[:1]]
+        rows = case.rows_of(event.session, event.sender)
+        first = case.number[rows[case.valid[rows]][:1]]
         if len(first) and event.begin < int(first[0]):
             continue  # of numbers below the first one the log tells nothing
         kept = case.view.get((event.session, event.sender)) == "in"
