@@ -93,7 +93,7 @@ class RowChecks(TimeChecks):
             self._fail("resets", end, row, "no option, schedule or call wants it")
         end._lost_reset = 0
         # LGN-20: the Logon that is out already counts as number 1.
-        watch.number = row.next_out - 1
+        watch.number = watch.used = row.next_out - 1
         watch.asked, watch.asks = None, 0
         watch.covered.clear()
         watch.originals.clear()

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -15,13 +16,15 @@ from fixlab.session.outbound import Composer, Replay
 from fixlab.session.recovering import Recovering
 from fixlab.session.session import Session
 from fixlab.session.transitions import TransitionKind
-from fixlab.sim import scenarios, sweep
+from fixlab.sim import Scenario, scenarios, sweep
 from fixlab.sim.checkers import INVARIANTS
 from fixlab.sim.loopback import Loopback
 from fixlab.stores.memory import MemoryStore
 from fixlab.wire.message import Message
 
 Patch = pytest.MonkeyPatch
+BUY = SessionConfig(sender_comp_id="BUY", target_comp_id="SELL")
+SELL = BUY.mirrored()
 SEEDS = 300  # more than any of the defects below needs
 
 
@@ -213,10 +216,8 @@ def test_only_a_logon_that_is_read_otherwise_may_come_up_against_the_settings(
         monkeypatch.setattr(lifecycle, "_check_interval", lambda *given: None)
     lab = Loopback(
         check=True,
-        config=SessionConfig(sender_comp_id="BUY", target_comp_id="SELL", heartbeat_seconds=5),
-        acceptor_config=SessionConfig(
-            sender_comp_id="SELL", target_comp_id="BUY", heartbeat_range_seconds=(10, 60)
-        ),
+        config=replace(BUY, heartbeat_seconds=5),
+        acceptor_config=replace(SELL, heartbeat_range_seconds=(10, 60)),
         acceptor_faults=Faults(peer=PeerFaults(slow_heartbeats=misread)),
     )
     lab.logon()
@@ -225,6 +226,42 @@ def test_only_a_logon_that_is_read_otherwise_may_come_up_against_the_settings(
         return
     with pytest.raises(Violation, match="they cannot log on, and did"):
         lab.heal()
+
+
+# Faults after which less can be demanded, or of other numbers; and a seed that shows it.
+BROKEN = {
+    "a reset nobody asked for, and a request, in one read": (
+        202119,
+        Scenario(
+            initiator=BUY,
+            acceptor=SELL,
+            initiator_faults=Faults(peer=PeerFaults(drop=(1,))),
+            acceptor_faults=Faults(peer=PeerFaults(reset_unasked=(1,))),
+            steps=(("logon",), ("logon",)),
+        ),
+    ),
+    "beats agreed on that are faster than both settings": (
+        204923,
+        Scenario(
+            initiator=replace(
+                BUY, profile="quickfixj", heartbeat_seconds=5, reset_on_disconnect=True
+            ),
+            acceptor=SELL,
+            initiator_faults=Faults(
+                peer=PeerFaults(number_reused=(4, 7), slow_heartbeats=((1, 2), (1, 3), 6))
+            ),
+            acceptor_faults=Faults(peer=PeerFaults(bad_begin_string=(7, 11))),
+            steps=(("logon",), ("run", 31), ("connect",)),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("why", BROKEN)
+def test_what_a_broken_engine_may_do_is_no_fault_of_a_session(why: str) -> None:
+    seed, scenario = BROKEN[why]
+    outcome = scenario.run(seed)
+    assert outcome.ok, outcome.text
 
 
 def test_each_invariant_has_a_sentence() -> None:
