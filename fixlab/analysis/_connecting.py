@@ -6,7 +6,7 @@ from fixlab.analysis._habits import Line
 from fixlab.analysis._stage import Due, Stage
 from fixlab.session.session import Session
 from fixlab.session.transitions import Role, SessionState
-from fixlab.wire.tags import LOGON, RESEND_REQUEST
+from fixlab.wire.tags import LOGON, LOGOUT, RESEND_REQUEST
 
 _S = SessionState
 _LOOK_AHEAD = 50  # rows in which a Logon is answered
@@ -70,8 +70,8 @@ class Connecting(Stage):
     def _begins_anew(self, at: int) -> bool:
         """SCH-02, SCH-06: both sides begin with 1 again without 141=Y: it was agreed.
 
-        Both Logons bear 1; or numbers were used up before anybody was connected, and both
-        sides ask for all of them.
+        Both Logons bear 1, or the Logon and the Logout that refuses it; or numbers were used
+        up before anybody was connected, and both sides ask for all of them.
         """
         act, out = self._line.act, self._line.out
         if act.reset:
@@ -84,6 +84,9 @@ class Connecting(Stage):
                 answer = line.act
                 if (act.number, answer.number) == (1, 1):
                     return not answer.reset
+            elif answer is None and line.act.msg_type == LOGOUT and line.out != out:
+                both = self._out_next > 1 and self._high_in > 0
+                return both and (act.number, line.act.number) == (1, 1)
             elif line.act.msg_type == RESEND_REQUEST and line.act.begin == 1:
                 from_one.add(line.out)
         return answer is not None and not answer.reset and len(from_one) == 2

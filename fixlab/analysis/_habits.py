@@ -99,7 +99,8 @@ def _is_left_alone(lines: Sequence[Line]) -> bool:
             # It is tried again, or answered; a later one begins another connection.
             return spoke and not own and line.time - lines[0].time > _ANSWER_MAX
         if not own:
-            return line.act.msg_type != LOGOUT  # which refuses a Logon
+            refuses = line.act.msg_type == LOGOUT and line.time - lines[0].time <= _ANSWER_MAX
+            return not refuses
         spoke = True
     return spoke
 
@@ -174,9 +175,14 @@ def _resets_silently(lines: Sequence[Line]) -> tuple[bool, bool]:
 
 
 def _is_welcome(lines: Sequence[Line], at: int) -> bool:
-    """Whether what this side says next is a Logon, not a Logout."""
+    """Whether what this side says next is a Logon, not a Logout; or anything else, behind the
+    answer to its own Logon.
+    """
     said = next((one for one in lines[at + 1 : at + 1 + _LOOK_AHEAD] if one.out), None)
-    return said is not None and _is_logon(said.act)
+    if said is None or said.act.msg_type == LOGOUT:
+        return False
+    asked = at > 0 and lines[at - 1].out and _is_logon(lines[at - 1].act)
+    return asked or _is_logon(said.act)
 
 
 def _chunk(requests: Sequence[Act]) -> int | None:

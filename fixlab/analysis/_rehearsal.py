@@ -126,6 +126,12 @@ class Rehearsal(Speech):
 
     def _received(self, at: int, raw: bytes, *, opens: bool) -> None:
         act = self._line.act
+        if act.reset:
+            self._first_in = 0
+        elif (
+            self._deduced and not act.is_new and (act.number or self._first_in) < self._first_in
+        ):
+            self._began = self._now
         if opens:
             if self._begins_anew(at) and self.session.next_in > 1:
                 self._store.reset(self._now)

@@ -46,6 +46,7 @@ class Speech(Answers):
         if self._owed.owes(act.number) or act.poss_dup or act.gap_fill:
             self._owed_since = self._now
         self._asked |= act.msg_type == RESEND_REQUEST
+        self._claimed |= act.msg_type == LOGON
         self.session._sent_at = self._spoke = self._now
         self._align()
 
@@ -86,6 +87,10 @@ class Speech(Answers):
                 if self._tells(act):
                     self._join(act.begin or 1)
                     return due
+                if self._claims(act) and due.act.reset == act.reset:
+                    assert act.next_expected is not None, "it claims one"
+                    self._expect(act.next_expected)
+                    return due
                 wanted = str(due.act._replace(number=None))
                 self._note("different", due.rule, str(act), wanted, due=due)
                 if act.msg_type == RESEND_REQUEST and act.begin:
@@ -99,6 +104,11 @@ class Speech(Answers):
         """Whether this request is the first one: it tells what a log in the middle did not."""
         first = self._deduced and not self._asked
         return first and act.msg_type == RESEND_REQUEST and bool(act.begin)
+
+    def _claims(self, act: Act) -> bool:
+        """Whether this Logon is the first one: it tells what a log in the middle did not."""
+        first = self._deduced and not self._claimed
+        return first and act.msg_type == LOGON and bool(act.next_expected)
 
     def _own(self, act: Act) -> None:
         """What the engine does of its own accord: taken over, unless a rule forbids it."""
@@ -162,7 +172,14 @@ class Speech(Answers):
             return
         rule = "RRQ-04" if self.session.gap is not None else "RRQ-01"
         why = "asked already" if rule == "RRQ-04" else "nothing is missing"
-        self._differ(rule, f"{act}: {why}", "no ResendRequest", kind="unexpected")
+        setting = "reset_on_logout or reset_on_disconnect" if self._asks_for_all(act) else ""
+        text = f"{act}: {why}"
+        self._differ(rule, text, "no ResendRequest", kind="unexpected", setting=setting)
+
+    def _asks_for_all(self, act: Act) -> bool:
+        """Whether it asks from 1 on right behind a Logon: its numbers may have begun anew."""
+        before = self._lines[max(self._at - 1, 0)].act
+        return act.begin == 1 and before.msg_type == LOGON
 
     def _logout(self, state: SessionState) -> None:
         if state is _S.ACTIVE and not any(due.act.msg_type == LOGON for due in self._due):
