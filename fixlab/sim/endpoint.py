@@ -51,7 +51,7 @@ class Endpoint:
         self._busy_until = 0  # the process stands still so long
         self._stalled = False  # it once did
         self._died = False
-        self._lost_numbers = False  # its store forgot what had left, or what had come
+        self._lost_numbers = False  # it forgot what had left, or what had come
         self._lost_reset = 0  # and a reset with it: the NextNumIn from before, which is back
         self._lifted = False  # it was told to send a SequenceReset-Reset
         self.session = Session(config, role, MemoryStore() if store is None else store)
@@ -142,6 +142,8 @@ class Endpoint:
         """The process is killed, and comes back with what its store has committed."""
         old, store = self.session, self.session.store
         numbers = (old.next_in, old.next_out)
+        # LGN-20: no store tells that the peer may not have learned of a reset in an answer.
+        self._lost_numbers |= old._reset_unasked and old.next_in == 2
         # The row tells that the connection ended. What a living process does about that, such
         # as a reset, a dead one does not.
         rows = [

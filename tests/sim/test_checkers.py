@@ -240,6 +240,22 @@ BROKEN = {
             steps=(("logon",), ("logon",)),
         ),
     ),
+    "a crash behind a reset that was lost twice": (
+        0,
+        Scenario(
+            initiator=BUY,
+            acceptor=SELL,
+            steps=(
+                ("logon",),
+                ("reset", "acceptor"),
+                ("lose", "acceptor", 2),
+                ("run", 3),
+                ("logon",),
+                ("crash", "acceptor"),
+                ("logon",),
+            ),
+        ),
+    ),
     "beats agreed on that are faster than both settings": (
         204923,
         Scenario(
