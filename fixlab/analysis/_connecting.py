@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fixlab.analysis._habits import Line
+from fixlab.analysis._habits import ANSWER_MAX, Line
 from fixlab.analysis._stage import Due, Stage
 from fixlab.session.session import Session
 from fixlab.session.transitions import Role, SessionState
@@ -27,8 +27,18 @@ class Connecting(Stage):
                 return True
             # In session, unless the connection had been dead by then for all that shows.
             limit = self.session.deadline
-            return limit is not None and limit + self._tolerance <= line.time
+            over = limit is not None and limit + self._tolerance <= line.time
+            return over or self._is_answered(line)
         return True
+
+    def _is_answered(self, line: Line) -> bool:
+        """Whether the engine waits for the answer to its own reset no more: it answers this."""
+        late = line.time - self._spoke > ANSWER_MAX and not self._given
+        if line.out or not late or self.session.state is not _S.RESET_SENT:
+            return False
+        said = (one.act for one in self._lines[self._at + 1 :] if one.out)
+        answer = next(said, None)
+        return answer is not None and answer.msg_type == LOGON and answer.reset
 
     def _cannot_reset(self) -> bool:
         """LGN-19: no reset begins in session while numbers are missing, or another one."""

@@ -101,9 +101,13 @@ class Speech(Answers):
         return None
 
     def _tells(self, act: Act) -> bool:
-        """Whether this request is the first one: it tells what a log in the middle did not."""
-        first = self._deduced and not self._asked
-        return first and act.msg_type == RESEND_REQUEST and bool(act.begin)
+        """Whether this request tells what a log in the middle did not.
+
+        It is the first one; or what came below its begin may have come before the log.
+        """
+        if not self._deduced or act.msg_type != RESEND_REQUEST or not act.begin:
+            return False
+        return not self._asked or act.begin <= self._first_new
 
     def _claims(self, act: Act) -> bool:
         """Whether this Logon is the first one: it tells what a log in the middle did not."""

@@ -130,6 +130,8 @@ class Stage:
         self._other_next: int | None = None  # where the engine may go on after a number again
         self._quiet_rule = ""  # a timer that was missed since the engine last spoke
         self._ended: tuple[int, str, bool] | None = None  # when, rule, clean
+        new = (one.act.number for one in lines if not one.out and one.act.is_new)
+        self._first_new = next((number for number in new if number), 0)
         # Since when all that matters is in the log: numbers from before it may still come.
         self._began, self._first_in = lines[0].time, next_in
         self._answers = begins_with_answer(lines)

@@ -209,6 +209,19 @@ def test_a_log_may_begin_within_a_recovery(tmp_path: Path) -> None:
     assert told(replay(log, side="SELL")) == []
 
 
+def test_a_gap_may_be_asked_for_before_the_log(tmp_path: Path) -> None:
+    # What is dropped needs no answer; the request at the end tells what was missing all along.
+    text = "0 < 0 8\n9 > 0 8\n14 > 1 9 112=T\n24 < 0 9\n43 > 0 10\n"
+    text += "57 > A 14\n57.1 < A 10\n57.2 < 2 11 7=2 16=0\n"
+    log = read(tmp_path, script(text)["SELL"], "prefixed", ours="SELL")
+    assert told(replay(log, profile="artio")) == []
+
+
+def test_a_reset_that_comes_much_later_does_not_answer_one(tmp_path: Path) -> None:
+    text = "3 < A 1 141=Y\n44 > A 1 141=Y\n44.1 < A 1 141=Y\n74 < 0 2\n74.1 > 0 2\n"
+    assert told(played(tmp_path, text + "75 > D 3\n76 < 8 3\n")) == []
+
+
 def test_what_a_setting_would_explain_is_unsure_and_names_it(tmp_path: Path) -> None:
     text, expected = WRONG["an order that is filled over"]
     read_off = played(tmp_path, text)

@@ -43,9 +43,11 @@ KNOWN = {
     "one that asks for the same at every early message": ("read", 2059),
     "numbers that begin anew after a cut, and messages queued before the Logon": ("read", 2103),
     "one that begins anew after a Logout, and asks for all": ("read", 2157),
+    "numbers that begin anew after a cut, and a request for all": ("read", 2382),
     "one that never probes": ("read", 2179),
     "one that fills over all": ("read", 2057),
     "a first 789 that tells what the log does not": ("cut", 2059),
+    "a request for what came behind something before the log": ("cut", 4002),
     "an answer at the beginning, and a Logout much later": ("cut", 2151),
     "a reset in session at the beginning": ("cut", 648),
 }
