@@ -55,6 +55,8 @@ def _cut_off(case: Case, row: int) -> tuple[int | None, bool]:
     """
     session, truncated = _name(case.sessions, case.session[row]), case.is_torn(row)
     following = case.first_after(session, row)
+    if case.type_of(row) == "A" and row > 0 and not case.valid[row - 1]:
+        return following, True  # that Logon itself
     # Both sides may have been writing, and a Logon be cut in its turn.
     while truncated and following is not None and case.is_torn(following):
         following = case.first_after(session, following)

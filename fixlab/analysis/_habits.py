@@ -149,7 +149,7 @@ def _resets_silently(lines: Sequence[Line]) -> tuple[bool, bool]:
     refused, and against it when it just goes on. Where one went back, a request for all
     numbers behind the other side's Logon speaks for it, too.
     """
-    last, left = {True: 0, False: 0}, set[bool]()
+    last, left, refused = {True: 0, False: 0}, set[bool](), False
     scores = [[0, 0, 0], [0, 0, 0]]
     for at, line in enumerate(lines):
         act, logon = line.act, _is_logon(line.act)
@@ -159,20 +159,25 @@ def _resets_silently(lines: Sequence[Line]) -> tuple[bool, bool]:
             last[line.out] = max(last[line.out], act.number if act.poss_dup else 0)
             continue
         refuses = act.msg_type == LOGOUT and at > 0 and _is_logon(lines[at - 1].act)
-        if ((logon and not act.reset) or refuses) and last[line.out]:
-            score = scores[len(left) == 2]
+        first = refuses and not (at > 1 and _opens(lines[at - 2], line))
+        if ((logon and not act.reset) or first) and last[line.out]:
+            # Of a Logout over a Logon only the engine knows whether it was an end or a cut.
+            which = scores if refused and len(left) == 2 else [scores[len(left) == 2]]
             claims = line.out and act.next_expected == 1 and last[False] > 0
-            if claims or act.number <= last[line.out]:
-                score[0] += line.out or _is_welcome(lines, at)
-            elif not line.out and _asks_for_all(lines, at):
-                score[2] += 1
-            else:
-                score[1] += act.number == last[line.out] + 1
+            for score in which:
+                if claims or act.number <= last[line.out]:
+                    score[0] += line.out or _is_welcome(lines, at)
+                elif not line.out and _asks_for_all(lines, at):
+                    score[2] += 1
+                else:
+                    score[1] += act.number == last[line.out] + 1
         last[line.out] = act.number
         if act.msg_type == LOGOUT:
             left.add(line.out)
+            refused |= refuses
         elif not logon:
             left.clear()
+            refused = False
     after_cut, after_logout = (back > 0 and back + asks >= on for back, on, asks in scores)
     return after_cut, after_logout
 
@@ -181,6 +186,11 @@ def _asks_for_all(lines: Sequence[Line], at: int) -> bool:
     """Whether this side answers a Logon, and asks at once for all numbers from 1 on."""
     said = [one.act for one in lines[at + 1 : at + 3] if one.out]
     return len(said) == 2 and said[1].msg_type == RESEND_REQUEST and said[1].begin == 1
+
+
+def _opens(before: Line, line: Line) -> bool:
+    """Whether the side of `line` had sent the Logon just before."""
+    return before.out == line.out and _is_logon(before.act)
 
 
 def _is_welcome(lines: Sequence[Line], at: int) -> bool:

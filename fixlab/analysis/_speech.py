@@ -92,7 +92,8 @@ class Speech(Answers):
                     self._expect(act.next_expected)
                     return due
                 wanted = str(due.act._replace(number=None))
-                self._note("different", due.rule, str(act), wanted, due=due)
+                setting = self._if_anew(act)
+                self._note("different", due.rule, str(act), wanted, due=due, setting=setting)
                 if act.msg_type == RESEND_REQUEST and act.begin:
                     self._join(act.begin)  # that is what it expects
                 return due
@@ -176,14 +177,14 @@ class Speech(Answers):
             return
         rule = "RRQ-04" if self.session.gap is not None else "RRQ-01"
         why = "asked already" if rule == "RRQ-04" else "nothing is missing"
-        setting = "reset_on_logout or reset_on_disconnect" if self._asks_for_all(act) else ""
-        text = f"{act}: {why}"
+        text, setting = f"{act}: {why}", self._if_anew(act)
         self._differ(rule, text, "no ResendRequest", kind="unexpected", setting=setting)
 
-    def _asks_for_all(self, act: Act) -> bool:
-        """Whether it asks from 1 on right behind a Logon: its numbers may have begun anew."""
+    def _if_anew(self, act: Act) -> str:
+        """SCH-06: who asks from 1 on right behind a Logon may have begun its numbers anew."""
         before = self._lines[max(self._at - 1, 0)].act
-        return act.begin == 1 and before.msg_type == LOGON
+        anew = act.begin == 1 and before.msg_type == LOGON
+        return "reset_on_logout or reset_on_disconnect" if anew else ""
 
     def _logout(self, state: SessionState) -> None:
         if state is _S.ACTIVE and not any(due.act.msg_type == LOGON for due in self._due):

@@ -41,6 +41,7 @@ _SETTINGS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("missing", "HBT-04"): "check_silence=False",
         ("missing", "HBT-05"): "check_silence=False",
+        ("late", "HBT-04"): "check_silence=False",
         ("different", "RSP-09"): "persist_messages=False or other gap_fill_types",
         ("unexpected", "RRQ-04"): "redundant_requests=True",
         ("missing", "HDR-02"): "check_comp_id=False",
@@ -256,6 +257,7 @@ class Stage:
         *,
         due: Due,
         row: int | None = None,
+        setting: str = "",
     ) -> None:
         """A deviation from something that was due."""
         span = (due.act.begin, due.act.end)
@@ -268,6 +270,7 @@ class Stage:
             span=span,
             cause_row=due.cause_row,
             by_itself=kind != "missing",
+            setting=setting,
         )
 
     def _differ(
