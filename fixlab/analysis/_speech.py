@@ -70,6 +70,8 @@ class Speech(Answers):
             # LGN-18: whether it asks for a reset is its own affair, and no log tells why.
             for due in self._due:
                 due.act = due.act._replace(reset=act.reset)
+            if not act.reset:
+                self._queued(at)
 
     def _new(self, act: Act, *, opens: bool) -> Due | None:
         """A new message: one that is due, one that tries to be, or one of the engine's own."""
@@ -159,6 +161,8 @@ class Speech(Answers):
     def _asked_alone(self, act: Act) -> None:
         if not self._knows_all() or (act.begin or 0) >= self.session.next_in + 1:
             return
+        if self._deduced and (act.begin or 0) < self._first_new:
+            return  # what it misses may have shown before the log
         limit = self.session._request_deadline()
         recovery = self.session._recovery
         waited = self._now - recovery.progress >= self._tolerance

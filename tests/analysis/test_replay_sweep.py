@@ -48,6 +48,8 @@ KNOWN = {
     "one that fills over all": ("read", 2057),
     "a first 789 that tells what the log does not": ("cut", 2059),
     "a request for what came behind something before the log": ("cut", 4002),
+    "the next part of what was missing before the log": ("cut", 8039),
+    "a reset that nobody answered, and numbers queued behind it": ("cut", 8042),
     "an answer at the beginning, and a Logout much later": ("cut", 2151),
     "a reset in session at the beginning": ("cut", 648),
 }
