@@ -5,7 +5,7 @@ from __future__ import annotations
 from fixlab.analysis._acts import Act
 from fixlab.analysis._connecting import Connecting
 from fixlab.analysis._habits import are_beats
-from fixlab.wire.tags import ADMIN_TYPES, REJECT
+from fixlab.wire.tags import ADMIN_TYPES, LOGON, LOGOUT, REJECT
 
 _HOLE_MAX = 10_000  # rows in which a number that had to wait leaves after all
 
@@ -22,6 +22,7 @@ class Answers(Connecting):
             expected = number
         hole = number > expected and (
             may_skip
+            or self._refuses(act)
             or self._leaves_later(expected, number - 1)
             or (self._hides_beats and self._may_be_beats(number - expected))
         )
@@ -36,6 +37,11 @@ class Answers(Connecting):
             self._other_next = expected
         self._keep(number, raw)
         self._out_next = number + 1
+
+    def _refuses(self, act: Act) -> bool:
+        """SCH-07: what was queued since the own Logon waits where that Logon is refused."""
+        said = (one.act for one in reversed(self._lines[: self._at]) if one.out)
+        return act.msg_type == LOGOUT and next(said, act).msg_type == LOGON
 
     def _may_be_beats(self, count: int) -> bool:
         silence = self._now - self._spoke

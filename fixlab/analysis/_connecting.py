@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fixlab.analysis._habits import Line
+from fixlab.analysis._habits import ANSWER_MAX, Line
 from fixlab.analysis._stage import Due, Stage
 from fixlab.session.session import Session
 from fixlab.session.transitions import Role, SessionState
-from fixlab.wire.tags import LOGON, RESEND_REQUEST
+from fixlab.wire.tags import LOGON, LOGOUT, RESEND_REQUEST
 
 _S = SessionState
 _LOOK_AHEAD = 50  # rows in which a Logon is answered
@@ -27,8 +27,18 @@ class Connecting(Stage):
                 return True
             # In session, unless the connection had been dead by then for all that shows.
             limit = self.session.deadline
-            return limit is not None and limit + self._tolerance <= line.time
+            over = limit is not None and limit + self._tolerance <= line.time
+            return over or self._is_answered(line)
         return True
+
+    def _is_answered(self, line: Line) -> bool:
+        """Whether the engine waits for the answer to its own reset no more: it answers this."""
+        late = line.time - self._spoke > ANSWER_MAX and not self._given
+        if line.out or not late or self.session.state is not _S.RESET_SENT:
+            return False
+        said = (one.act for one in self._lines[self._at + 1 :] if one.out)
+        answer = next(said, None)
+        return answer is not None and answer.msg_type == LOGON and answer.reset
 
     def _cannot_reset(self) -> bool:
         """LGN-19: no reset begins in session while numbers are missing, or another one."""
@@ -70,8 +80,8 @@ class Connecting(Stage):
     def _begins_anew(self, at: int) -> bool:
         """SCH-02, SCH-06: both sides begin with 1 again without 141=Y: it was agreed.
 
-        Both Logons bear 1; or numbers were used up before anybody was connected, and both
-        sides ask for all of them.
+        Both Logons bear 1, or the Logon and the Logout that refuses it; or numbers were used
+        up before anybody was connected, and both sides ask for all of them.
         """
         act, out = self._line.act, self._line.out
         if act.reset:
@@ -84,6 +94,9 @@ class Connecting(Stage):
                 answer = line.act
                 if (act.number, answer.number) == (1, 1):
                     return not answer.reset
+            elif answer is None and line.act.msg_type == LOGOUT and line.out != out:
+                both = self._out_next > 1 and self._high_in > 0
+                return both and (act.number, line.act.number) == (1, 1)
             elif line.act.msg_type == RESEND_REQUEST and line.act.begin == 1:
                 from_one.add(line.out)
         return answer is not None and not answer.reset and len(from_one) == 2

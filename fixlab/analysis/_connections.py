@@ -14,6 +14,7 @@ from fixlab.analysis._numbers import Numbers
 SECOND = 1_000_000_000
 # HeartBtInt(108) where no Logon tells it.
 _HEARTBEAT_SECONDS = 30
+_ANSWER_SECONDS = 10  # within which a Logon is answered, if it is (LGN-28)
 # TestRequests without an answer that are kept; a connection has one or two.
 _PROBES_MAX = 1_000
 _EXPECTING = re.compile(r"expecting\s+(\d{1,18})(?:\D+?(?:received|got)\s+(\d{1,18}))?", re.I)
@@ -242,7 +243,8 @@ class Session:
                 Kind.CLAIMED, it.row, by=one.sender, begin=it.next_expected,
                 expected=expected, cause="next_expected",
             )  # fmt: skip
-            other.claim(it.next_expected, it.row)
+            if not it.reset:  # else it speaks of numbers that begin anew, and asks for none
+                other.claim(it.next_expected, it.row)
 
     def _begin_with_answer(self, one: Numbers, it: Special, number: int) -> None:
         """The log begins behind the Logon that asked."""
@@ -268,11 +270,18 @@ class Session:
             return "first"
         if self.torn >= 0 and self.torn == self.last_row and self.state is State.UP:
             return "first"  # the line was lost in the middle of the message before
-        if self.state is State.UP and one.reset_row is not None:
+        if self.state is State.UP and self._answers_reset(one, it):
             return "answer"  # LGN-19: the other side asked to begin anew in session
         if it.reset and not self._long_silent(it):
             return "reset"
         return "again"
+
+    def _answers_reset(self, one: Numbers, it: Special) -> bool:
+        """Whether a Logon comes in time to answer a reset in session; nobody waits longer."""
+        if one.reset_row is None:
+            return False
+        asked = self.time_of(one.reset_row)
+        return asked is None or it.time is None or it.time - asked <= _ANSWER_SECONDS * SECOND
 
     def _long_silent(self, it: Special) -> bool:
         """Whether the connection must have been over: neither side sent a Heartbeat."""
@@ -312,6 +321,10 @@ class Session:
             one.begin_anew(number, self.epoch, it.row, "unasked" if unasked else "asked")
             if other is not None:
                 other.reset_row = it.row
+            return
+        if one.reset_row is not None and one.next is not None and 1 < number < one.next:
+            # It is in its new numbers already, whose first ones were lost.
+            one.begin_anew(number, self.epoch, it.row, "followed")
             return
         if one.reset_row is not None and (cause == "answer" or self.state is State.UP):
             asked = one.reset_row

@@ -8,7 +8,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Protocol
 
-from fixlab.analysis._case import Case, Found, connection_topic, lasting, span
+from fixlab.analysis._case import Case, Found, Ints, connection_topic, lasting, span
 from fixlab.analysis._events import Event, Kind
 from fixlab.analysis._proofs import arrival, would_ask
 from fixlab.frames import MISSING
@@ -40,12 +40,20 @@ def second_logons(case: Case) -> dict[int, Event]:
         heard = case.between(event.session, event.receiver, event.row, case.end_of(event))
         heard = heard[case.valid[heard]]
         torn = any(map(case.is_torn, case.last_before(event.session, event.row, 1)))
-        if not answered and len(heard) and not torn:
+        if not answered and len(heard) and not torn and not _waits(case, event, heard):
             # A jump may stand for the Logon in answer, lost on the way.
             gaps = case.after(Kind.GAP, event, sender=event.receiver)[:1]
             if not any(gap.row == int(heard[0]) for gap in gaps):
                 found[event.row] = event
     return found
+
+
+def _waits(case: Case, event: Event, heard: Ints) -> bool:
+    """Whether the Logon waits for one in answer: its sender logs out over what came."""
+    said = case.between(event.session, event.sender, event.row, case.end_of(event))[:1]
+    if not case.is_type(said, "5").any():
+        return False
+    return not case.is_type(heard[heard < int(said[0])], "5").any()
 
 
 def connections(case: Case) -> Iterator[Found]:

@@ -63,13 +63,15 @@ def damage_of(case: Case) -> Damage:
     rows: Ints = np.flatnonzero(~case.valid).astype(np.int64)
     alone = np.ones(len(rows), np.bool_)
     many = []
-    near_logons = _near_logons(case)
+    near_logons: Ints | None = None
     for session, sender, defect, members in _alike(case, rows):
         missed = _gaps_of(case, session, sender, rows[members])
         fates = np.array(
             [0 if gap is None else 2 if _is_asked(case, gap) else 1 for gap in missed], np.int8
         )
-        fates[np.isin(rows[members], near_logons)] = 2  # those are looked at more closely
+        if defect == "truncated":  # of those near a Logon each is looked at
+            near_logons = _near_logons(case) if near_logons is None else near_logons
+            fates[np.isin(rows[members], near_logons)] = 2
         for fate in (0, 1):
             same = np.flatnonzero(fates == fate)
             if len(same) > _ALONE_MAX:
@@ -169,6 +171,8 @@ def _cut_off(case: Case, row: int) -> tuple[int | None, bool]:
     """
     session, truncated = _name(case.sessions, case.session[row]), case.is_torn(row)
     following = case.first_after(session, row)
+    if case.type_of(row) == "A" and row > 0 and not case.valid[row - 1]:
+        return following, True  # that Logon itself
     # Both sides may have been writing, and a Logon be cut in its turn.
     for _ in range(_TORN_MAX):
         if not truncated or following is None or not case.is_torn(following):

@@ -164,6 +164,8 @@ def _not_requested(case: Case, event: Event) -> Iterator[Found]:
         for e in case.after(Kind.ASKED, event)
     ):  # fmt: skip
         return
+    if case.type_of(event.row) == "A" and case.next_expected_used(event):
+        return  # LGN-24: the peer resends what its Logon shows to be missing
     end = case.gap_ends.get(key)
     until = min(end.row if end is not None else case.end_of(event), case.end_of(event))
     spoken = case.between(event.session, event.receiver, event.row, until)

@@ -153,14 +153,17 @@ def _low_logon(case: Case, event: Event, claim: Event | None) -> Found:
     if claim is not None and event.expected not in (None, claim.begin):
         agrees = f" By the log {event.expected} was due."
     start = "began a new session alone" if rolled else "forgot numbers it had used"
+    # Of one side alone nothing shows whether both had begun anew.
+    alone = case.one_sided[event.session] and not rolled
     return Found(
         "ONE_SIDE_ROLLED" if rolled else "SEQ_TOO_LOW", event.row, event.session,
         f"{event.sender} logs on with MsgSeqNum(34) {event.begin} while {event.receiver} "
         f"expects {due}{short}: {event.sender} {start}.{agrees}",
-        side=event.sender, by=event.sender, begin=event.begin,
+        side="" if alone else event.sender, by=event.sender, begin=event.begin,
         end=None if due is None else due - 1,
         rows=() if claim is None else (claim.row,), topics=connection_topic(event),
-        confidence="medium" if rolled or agrees or untimed else "high",
+        severity="risk" if alone else "",
+        confidence="low" if alone else "medium" if rolled or agrees or untimed else "high",
     )  # fmt: skip
 
 
@@ -262,9 +265,10 @@ def next_expected(case: Case) -> Iterator[Found]:
     for event in case.of(Kind.CLAIMED):
         if event.cause != "next_expected" or event.expected is None or event.begin is None:
             continue
-        if bool(case.frame["reset"].iloc[event.row]):
-            continue  # it speaks of the numbers that begin anew with it
-        first = case.number[case.rows_of(event.session, event.sender)[:1]]
+        if bool(case.frame["reset"].iloc[event.row]) or _never_heard(case, event):
+            continue  # it speaks of other numbers than those that began anew
+        rows = case.rows_of(event.session, event.sender)
+        first = case.number[rows[case.valid[rows]][:1]]
         if len(first) and event.begin < int(first[0]):
             continue  # of numbers below the first one the log tells nothing
         kept = case.view.get((event.session, event.sender)) == "in"
@@ -294,12 +298,36 @@ def _uncounted(case: Case, event: Event) -> bool:
         for fill in case.before(Kind.FILLED, event)
     ):  # fmt: skip
         return True
+    if _refused_all(case, event):
+        return True
     return any(
         begun.begin is not None and event.begin is not None
         and begun.connection < event.connection
         and begun.begin <= (event.expected or 0) and (begun.end or begun.begin) >= event.begin
         for begun in case.before(Kind.BEFORE_LOGON, event)
     )  # fmt: skip
+
+
+def _never_heard(case: Case, event: Event) -> bool:
+    """Whether the sender has begun anew, and nothing shows that the receiver knows of it."""
+    anew = case.before(Kind.EPOCH, event)[:1]
+    known = case.before(Kind.EPOCH, event, sender=event.receiver)[:1]
+    return any(
+        one.cause == "asked" and not any(other.row > one.row for other in known) for one in anew
+    )
+
+
+def _refused_all(case: Case, event: Event) -> bool:
+    """Whether it came in the connection before, in which no Logon answered the receiver's."""
+    logons = case.before(Kind.LOGON, event, sender=event.receiver)
+    begun = next((e for e in logons if e.connection == event.connection - 1), None)
+    if begun is None or begun.cause != "again":
+        return False
+    answers = case.before(Kind.LOGON, event)
+    if any(e.connection == begun.connection and e.cause == "answer" for e in answers):
+        return False
+    came = case.number[case.between(event.session, event.sender, begun.row, event.row)]
+    return bool(len(came)) and int(came.min()) <= (event.begin or 0)
 
 
 ALL = (epochs, too_low, next_expected)

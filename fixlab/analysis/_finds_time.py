@@ -182,8 +182,18 @@ def _unanswered(case: Case, event: Event) -> Iterator[Found]:
 
 
 def _early(case: Case, event: Event) -> bool:
-    """Whether it came while numbers before it were missing: then it waits for them (SEQ-07)."""
-    return any(early.row == event.row for early in case.before(Kind.EARLY, event))
+    """Whether it came while numbers before it were missing: then it waits for them (SEQ-07).
+
+    Or while they were asked for, and have not come: who asks may have dropped what had.
+    """
+    if any(early.row == event.row for early in case.before(Kind.EARLY, event)):
+        return True
+    waits = (
+        case.ask_of(left)
+        for left in case.after(Kind.UNANSWERED, event)
+        if left.connection == event.connection
+    )
+    return any(ask is not None and ask.row < event.row for ask in waits)
 
 
 def _may_be_lost(case: Case, event: Event) -> bool:

@@ -11,7 +11,7 @@ from fixlab.analysis._acts import OPEN_ENDS, Act
 from fixlab.wire.tags import HEARTBEAT, LOGON, LOGOUT, RESEND_REQUEST, SEQUENCE_RESET
 
 _LOOK_AHEAD = 50  # messages behind a Logon in which a first ResendRequest tells a number
-_ANSWER_MAX = times.seconds(10)  # LGN-28: what engines wait for the answer to a Logon
+ANSWER_MAX = times.seconds(10)  # LGN-28: what engines wait for the answer to a Logon
 _BEAT_LEAST = 0.8  # of HeartBtInt(108): some engines beat so early
 _AGES = 1e6  # seconds: a limit that the log does not tell is none
 
@@ -54,7 +54,7 @@ def _is_followed(lines: Sequence[Line]) -> bool:
         answer is not None
         and answer.act.reset
         and answer.out != lines[0].out
-        and answer.time - lines[0].time <= _ANSWER_MAX
+        and answer.time - lines[0].time <= ANSWER_MAX
     )
 
 
@@ -79,7 +79,7 @@ def _against(lines: Sequence[Line], *, out: bool) -> int:
                 # The first one answers what the log does not show; a reset anybody may ask for.
                 count += at > 0 and not act.reset
             else:
-                count += line.time - opened.time > _ANSWER_MAX
+                count += line.time - opened.time > ANSWER_MAX
             opened = None
         elif act.msg_type == LOGOUT:
             opened = None  # it may refuse the Logon
@@ -97,9 +97,10 @@ def _is_left_alone(lines: Sequence[Line]) -> bool:
         own = line.out == lines[0].out
         if _is_logon(line.act):
             # It is tried again, or answered; a later one begins another connection.
-            return spoke and not own and line.time - lines[0].time > _ANSWER_MAX
+            return spoke and not own and line.time - lines[0].time > ANSWER_MAX
         if not own:
-            return line.act.msg_type != LOGOUT  # which refuses a Logon
+            refuses = line.act.msg_type == LOGOUT and line.time - lines[0].time <= ANSWER_MAX
+            return not refuses
         spoke = True
     return spoke
 
@@ -145,10 +146,11 @@ def _resets_silently(lines: Sequence[Line]) -> tuple[bool, bool]:
     """SCH-06: whether numbers begin anew though no Logon says so: after a cut, after a Logout.
 
     The first message of a side in a connection speaks for it when it goes back, and is not
-    refused, and against it when it just goes on.
+    refused, and against it when it just goes on. Where one went back, a request for all
+    numbers behind the other side's Logon speaks for it, too.
     """
-    last, left = {True: 0, False: 0}, set[bool]()
-    scores = [[0, 0], [0, 0]]
+    last, left, refused = {True: 0, False: 0}, set[bool](), False
+    scores = [[0, 0, 0], [0, 0, 0]]
     for at, line in enumerate(lines):
         act, logon = line.act, _is_logon(line.act)
         if act.number is None:
@@ -157,26 +159,49 @@ def _resets_silently(lines: Sequence[Line]) -> tuple[bool, bool]:
             last[line.out] = max(last[line.out], act.number if act.poss_dup else 0)
             continue
         refuses = act.msg_type == LOGOUT and at > 0 and _is_logon(lines[at - 1].act)
-        if ((logon and not act.reset) or refuses) and last[line.out]:
-            score = scores[len(left) == 2]
+        first = refuses and not (at > 1 and _opens(lines[at - 2], line))
+        if ((logon and not act.reset) or first) and last[line.out]:
+            # Of a Logout over a Logon only the engine knows whether it was an end or a cut.
+            which = scores if refused and len(left) == 2 else [scores[len(left) == 2]]
             claims = line.out and act.next_expected == 1 and last[False] > 0
-            if claims or act.number <= last[line.out]:
-                score[0] += line.out or _is_welcome(lines, at)
-            else:
-                score[1] += act.number == last[line.out] + 1
+            for score in which:
+                if claims or act.number <= last[line.out]:
+                    score[0] += line.out or _is_welcome(lines, at)
+                elif not line.out and _asks_for_all(lines, at):
+                    score[2] += 1
+                else:
+                    score[1] += act.number == last[line.out] + 1
         last[line.out] = act.number
         if act.msg_type == LOGOUT:
             left.add(line.out)
+            refused |= refuses
         elif not logon:
             left.clear()
-    after_cut, after_logout = (0 < back >= on for back, on in scores)
+            refused = False
+    after_cut, after_logout = (back > 0 and back + asks >= on for back, on, asks in scores)
     return after_cut, after_logout
 
 
+def _asks_for_all(lines: Sequence[Line], at: int) -> bool:
+    """Whether this side answers a Logon, and asks at once for all numbers from 1 on."""
+    said = [one.act for one in lines[at + 1 : at + 3] if one.out]
+    return len(said) == 2 and said[1].msg_type == RESEND_REQUEST and said[1].begin == 1
+
+
+def _opens(before: Line, line: Line) -> bool:
+    """Whether the side of `line` had sent the Logon just before."""
+    return before.out == line.out and _is_logon(before.act)
+
+
 def _is_welcome(lines: Sequence[Line], at: int) -> bool:
-    """Whether what this side says next is a Logon, not a Logout."""
+    """Whether what this side says next is a Logon, not a Logout; or anything else, behind the
+    answer to its own Logon.
+    """
     said = next((one for one in lines[at + 1 : at + 1 + _LOOK_AHEAD] if one.out), None)
-    return said is not None and _is_logon(said.act)
+    if said is None or said.act.msg_type == LOGOUT:
+        return False
+    asked = at > 0 and lines[at - 1].out and _is_logon(lines[at - 1].act)
+    return asked or _is_logon(said.act)
 
 
 def _chunk(requests: Sequence[Act]) -> int | None:

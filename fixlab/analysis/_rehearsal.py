@@ -106,7 +106,10 @@ class Rehearsal(Speech):
             self._quiet_rule = due.rule
         kind = due.act.msg_type
         # It may have been asked for before the log begins.
-        before = self._deduced and due.since - self._began <= self._tolerance
+        before = self._deduced and (
+            due.since - self._began <= self._tolerance
+            or (due.act.begin or self._first_new) < self._first_new
+        )
         hidden = self._hides_beats and kind == HEARTBEAT
         # How long the other side had been silent when the log began, nobody knows.
         unheard = self._deduced and self.session._received_at <= self._began
@@ -116,7 +119,7 @@ class Rehearsal(Speech):
         if kind == RESEND_REQUEST and due.rule == "RRQ-06":
             # The first request stands, only the engine is more patient.
             self.session._recovery.progress = self._now + times.seconds(10**9)
-        elif kind == RESEND_REQUEST:
+        elif kind == RESEND_REQUEST and not unknown:
             self._join(max(self._high_in + 1, self.session.next_in))
         elif kind in (LOGOUT, LOGON):
             self._join(self.session.next_in)
@@ -126,6 +129,12 @@ class Rehearsal(Speech):
 
     def _received(self, at: int, raw: bytes, *, opens: bool) -> None:
         act = self._line.act
+        if act.reset:
+            self._first_in = 0
+        elif (
+            self._deduced and not act.is_new and (act.number or self._first_in) < self._first_in
+        ):
+            self._began = self._now
         if opens:
             if self._begins_anew(at) and self.session.next_in > 1:
                 self._store.reset(self._now)

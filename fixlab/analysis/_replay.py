@@ -130,7 +130,8 @@ def replay(
     - `side`: the CompID whose engine is judged; who kept the log when None.
     - `profile`: the engine that it is, a name of `fixlab.session.profiles.PROFILES`.
     - `config`: its settings as seen from its own side; the profile is then the config's own.
-      When None they are read off the log, and the waits that it cannot show have no end.
+      When None they are read off the log, and the waits that it cannot show have no end. A
+      deviation that another setting would explain then has low confidence and names it.
     - `tolerance_seconds`: how long an answer may take, and how late a timer may be.
 
     The session runs on the times of the log. What the engine decides alone (orders, Logout,
@@ -342,6 +343,12 @@ def _lines(log: _Readable, found: _Session, side: str) -> list[Line]:
 # The table ----------------------------------------------------------------------------------
 
 
+def _confidence(one: Deviation) -> str:
+    if one.setting:
+        return "low"
+    return "medium" if one.deduced else "high"
+
+
 def _table(found: Sequence[tuple[_Played, Deviation]]) -> pd.DataFrame:
     found = sorted(found, key=lambda one: one[1].row)
     deviations = [deviation for _, deviation in found]
@@ -359,7 +366,7 @@ def _table(found: Sequence[tuple[_Played, Deviation]]) -> pd.DataFrame:
         {
             "code": [f"REPLAY_{one.kind.upper()}" for one in deviations],
             "severity": ["fault" if must else "risk" for must in musts],
-            "confidence": ["medium" if one.deduced else "high" for one in deviations],
+            "confidence": [_confidence(one) for one in deviations],
             "rule": column("rule"),
             "side": [session.side for session, _ in found],
             "by": [session.side if one.by_itself else session.peer for session, one in found],

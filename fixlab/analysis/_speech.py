@@ -46,6 +46,7 @@ class Speech(Answers):
         if self._owed.owes(act.number) or act.poss_dup or act.gap_fill:
             self._owed_since = self._now
         self._asked |= act.msg_type == RESEND_REQUEST
+        self._claimed |= act.msg_type == LOGON
         self.session._sent_at = self._spoke = self._now
         self._align()
 
@@ -69,6 +70,8 @@ class Speech(Answers):
             # LGN-18: whether it asks for a reset is its own affair, and no log tells why.
             for due in self._due:
                 due.act = due.act._replace(reset=act.reset)
+            if not act.reset:
+                self._queued(at)
 
     def _new(self, act: Act, *, opens: bool) -> Due | None:
         """A new message: one that is due, one that tries to be, or one of the engine's own."""
@@ -86,8 +89,13 @@ class Speech(Answers):
                 if self._tells(act):
                     self._join(act.begin or 1)
                     return due
+                if self._claims(act) and due.act.reset == act.reset:
+                    assert act.next_expected is not None, "it claims one"
+                    self._expect(act.next_expected)
+                    return due
                 wanted = str(due.act._replace(number=None))
-                self._note("different", due.rule, str(act), wanted, due=due)
+                setting = self._if_anew(act)
+                self._note("different", due.rule, str(act), wanted, due=due, setting=setting)
                 if act.msg_type == RESEND_REQUEST and act.begin:
                     self._join(act.begin)  # that is what it expects
                 return due
@@ -96,9 +104,18 @@ class Speech(Answers):
         return None
 
     def _tells(self, act: Act) -> bool:
-        """Whether this request is the first one: it tells what a log in the middle did not."""
-        first = self._deduced and not self._asked
-        return first and act.msg_type == RESEND_REQUEST and bool(act.begin)
+        """Whether this request tells what a log in the middle did not.
+
+        It is the first one; or what came below its begin may have come before the log.
+        """
+        if not self._deduced or act.msg_type != RESEND_REQUEST or not act.begin:
+            return False
+        return not self._asked or act.begin <= self._first_new
+
+    def _claims(self, act: Act) -> bool:
+        """Whether this Logon is the first one: it tells what a log in the middle did not."""
+        first = self._deduced and not self._claimed
+        return first and act.msg_type == LOGON and bool(act.next_expected)
 
     def _own(self, act: Act) -> None:
         """What the engine does of its own accord: taken over, unless a rule forbids it."""
@@ -144,6 +161,8 @@ class Speech(Answers):
     def _asked_alone(self, act: Act) -> None:
         if not self._knows_all() or (act.begin or 0) >= self.session.next_in + 1:
             return
+        if self._deduced and (act.begin or 0) < self._first_new:
+            return  # what it misses may have shown before the log
         limit = self.session._request_deadline()
         recovery = self.session._recovery
         waited = self._now - recovery.progress >= self._tolerance
@@ -162,7 +181,14 @@ class Speech(Answers):
             return
         rule = "RRQ-04" if self.session.gap is not None else "RRQ-01"
         why = "asked already" if rule == "RRQ-04" else "nothing is missing"
-        self._differ(rule, f"{act}: {why}", "no ResendRequest", kind="unexpected")
+        text, setting = f"{act}: {why}", self._if_anew(act)
+        self._differ(rule, text, "no ResendRequest", kind="unexpected", setting=setting)
+
+    def _if_anew(self, act: Act) -> str:
+        """SCH-06: who asks from 1 on right behind a Logon may have begun its numbers anew."""
+        before = self._lines[max(self._at - 1, 0)].act
+        anew = act.begin == 1 and before.msg_type == LOGON
+        return "reset_on_logout or reset_on_disconnect" if anew else ""
 
     def _logout(self, state: SessionState) -> None:
         if state is _S.ACTIVE and not any(due.act.msg_type == LOGON for due in self._due):

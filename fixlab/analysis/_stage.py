@@ -8,8 +8,9 @@ messages that were sent.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from fixlab.analysis._acts import Act, Owed
@@ -35,6 +36,20 @@ _TURNS_MAX = 6  # messages back and forth until two sessions are up
 _BATCH = 10**18  # numbers resent at once: nothing else waits for its turn here
 _EARLY_MAX = 1_000  # numbers that came early and are remembered
 _LEFT = (_K.SENT, _K.RESENT, _K.FILL_SENT)
+# Settings that no log shows, by the rule that an engine departs from with them.
+_SETTINGS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("missing", "HBT-04"): "check_silence=False",
+        ("missing", "HBT-05"): "check_silence=False",
+        ("late", "HBT-04"): "check_silence=False",
+        ("different", "RSP-09"): "persist_messages=False or other gap_fill_types",
+        ("unexpected", "RRQ-04"): "redundant_requests=True",
+        ("missing", "HDR-02"): "check_comp_id=False",
+        ("missing", "HDR-04"): "another sending_time_tolerance_seconds",
+        ("missing", "HDR-08"): "another poss_dup_check",
+        ("missing", "HDR-09"): "another poss_dup_check",
+    }
+)
 
 
 class Deviation(NamedTuple):
@@ -54,6 +69,7 @@ class Deviation(NamedTuple):
     expected: str
     cause_row: int | None  # the message that called for it; None for timers
     by_itself: bool  # the engine's own message shows it
+    setting: str  # with which it would be none, where the settings were read off the log
     deduced: bool  # the numbers it rests on were read off a log that begins in the middle
 
 
@@ -115,7 +131,10 @@ class Stage:
         self._other_next: int | None = None  # where the engine may go on after a number again
         self._quiet_rule = ""  # a timer that was missed since the engine last spoke
         self._ended: tuple[int, str, bool] | None = None  # when, rule, clean
-        self._began = lines[0].time
+        new = (one.act.number for one in lines if not one.out and one.act.is_new)
+        self._first_new = next((number for number in new if number), 0)
+        # Since when all that matters is in the log: numbers from before it may still come.
+        self._began, self._first_in = lines[0].time, next_in
         self._answers = begins_with_answer(lines)
         # A Logon of who does not begin connections is in the middle of one.
         begins = lines[0].out == (self.role is Role.INITIATOR)
@@ -125,6 +144,7 @@ class Stage:
         self._early: deque[int] = deque(maxlen=_EARLY_MAX)
         self._old_next = self._out_next  # before the last reset
         self._asked = False  # the engine asked for something already
+        self._claimed = False  # it sent a Logon already
         self._waited = False  # something left as a repeat in this connection, and never before
         self._open_from: int | None = None  # BeginSeqNo(7) of the last open ResendRequest
         self._spoke = lines[0].time  # when the engine last sent something
@@ -175,6 +195,12 @@ class Stage:
             self._store.save_sent(number, raw)
         self._ended = None
         self._align()
+
+    def _expect(self, next_in: int) -> None:
+        """The engine has said what it expects."""
+        self._store.set_in(next_in)
+        self.session._next_in = next_in
+        self._high_in = next_in - 1
 
     def _absorb(self, output: Output, since: int, cause_row: int | None) -> None:
         """Remember what an input demands of the engine."""
@@ -231,6 +257,7 @@ class Stage:
         *,
         due: Due,
         row: int | None = None,
+        setting: str = "",
     ) -> None:
         """A deviation from something that was due."""
         span = (due.act.begin, due.act.end)
@@ -243,6 +270,7 @@ class Stage:
             span=span,
             cause_row=due.cause_row,
             by_itself=kind != "missing",
+            setting=setting,
         )
 
     def _differ(
@@ -253,10 +281,18 @@ class Stage:
         kind: str = "different",
         *,
         span: tuple[int | None, int | None] = (None, None),
+        setting: str = "",
     ) -> None:
         """A deviation that the engine's own message shows."""
         self._deviate(
-            kind, rule, summary, expected, row=self._line.row, span=span, by_itself=True
+            kind,
+            rule,
+            summary,
+            expected,
+            row=self._line.row,
+            span=span,
+            by_itself=True,
+            setting=setting,
         )
 
     def _deviate(
@@ -270,8 +306,12 @@ class Stage:
         span: tuple[int | None, int | None] = (None, None),
         cause_row: int | None = None,
         by_itself: bool = False,
+        setting: str = "",
     ) -> None:
         number = self._line.act.number if by_itself else None
+        setting = "" if self._given else setting or _SETTINGS.get((kind, rule), "")
+        if setting:
+            summary += f" (no deviation with {setting})"
         self._found.append(
             Deviation(
                 kind,
@@ -284,6 +324,7 @@ class Stage:
                 expected,
                 cause_row,
                 by_itself,
+                setting,
                 self._deduced,
             )
         )

@@ -145,6 +145,7 @@ class FaultyPeer:
         """A new connection: silence is over; what was kept back is lost with the old one."""
         self._unread.clear()
         self._reader = Framer()
+        self.other_pace = False  # session and peer hold another HeartBtInt(108) for agreed
         self._start_over()
 
     def _start_over(self) -> None:
@@ -419,6 +420,7 @@ class FaultyPeer:
         seconds = draft.number(HEART_BT_INT)
         if not (self._slow and seconds):
             return False
+        self.other_pace = True
         draft.put(HEART_BT_INT, seconds * _SLOWER if received else max(seconds // _SLOWER, 1))
         return True
 

@@ -49,7 +49,9 @@ class DeliveryChecks(ByteChecks):
             self._check_dropped(end, watch, output)
         for each in output.events:
             if isinstance(each, Established):
-                watch.pulse = pulse_of(end.session.config, each.heartbeat_seconds)
+                seconds = each.heartbeat_seconds
+                watch.pulse = pulse_of(end.session.config, seconds)
+                watch.fastest = min(watch.fastest or seconds, seconds)
 
     def _check_dropped(self, end: Endpoint, watch: Watch, output: Output) -> None:
         """SCH-04, RSP-09: what was queued and will never leave is told to its application."""

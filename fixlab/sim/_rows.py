@@ -91,8 +91,9 @@ class RowChecks(TimeChecks):
         correct = all(map(self._is_correct, self._lab._ends.values()))
         if correct and not self._may_reset and end.session.config.schedule is None:
             self._fail("resets", end, row, "no option, schedule or call wants it")
+        end._lost_reset = 0
         # LGN-20: the Logon that is out already counts as number 1.
-        watch.number = row.next_out - 1
+        watch.number = watch.used = row.next_out - 1
         watch.asked, watch.asks = None, 0
         watch.covered.clear()
         watch.originals.clear()
@@ -220,7 +221,10 @@ class RowChecks(TimeChecks):
 
     def _on_too_low(self, end: Endpoint, watch: Watch, row: Transition) -> None:
         peer = self._peer(end)
-        if self._is_correct(peer) and not peer._lost_numbers and self.agrees():
+        # NextNumIn is still the one of before a reset that the peer goes by.
+        beyond = row.next_in == end._lost_reset
+        correct = self._is_correct(peer) and not peer._lost_numbers
+        if correct and not beyond and self.agrees():
             self._fail("inbound", end, row, "the peer never uses a number twice")
 
     def _on_rejected(self, end: Endpoint, watch: Watch, row: Transition) -> None:

@@ -50,6 +50,7 @@ class Watch:
     received_at: int = 0
     probed_at: int | None = None
     pulse: Pulse | None = None  # what the last Logon exchange agreed on
+    fastest: int | None = None  # the least HeartBtInt(108) that one agreed on
     asked_at: int = 0  # when it last sent a ResendRequest, or NextNumIn moved
     asked: tuple[int, int] | None = None  # range of the open gap's last request
     asks: int = 0  # requests since NextNumIn last moved

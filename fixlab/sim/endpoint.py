@@ -51,7 +51,8 @@ class Endpoint:
         self._busy_until = 0  # the process stands still so long
         self._stalled = False  # it once did
         self._died = False
-        self._lost_numbers = False  # its store forgot what had left, or what had come
+        self._lost_numbers = False  # it forgot what had left, or what had come
+        self._lost_reset = 0  # and a reset with it: the NextNumIn from before, which is back
         self._lifted = False  # it was told to send a SequenceReset-Reset
         self.session = Session(config, role, MemoryStore() if store is None else store)
         self.loss = FaultyPeer() if self._broken is None else self._broken.peer
@@ -141,6 +142,8 @@ class Endpoint:
         """The process is killed, and comes back with what its store has committed."""
         old, store = self.session, self.session.store
         numbers = (old.next_in, old.next_out)
+        # LGN-20: no store tells that the peer may not have learned of a reset in an answer.
+        self._lost_numbers |= old._reset_unasked and old.next_in == 2
         # The row tells that the connection ended. What a living process does about that, such
         # as a reset, a dead one does not.
         rows = [
@@ -149,11 +152,15 @@ class Endpoint:
             if row.kind is not TransitionKind.RESET_BOTH
         ]
         if isinstance(store, FaultyStore):
+            store.rollback()
+            numbers = (store.current_in(), store.peek_out())
             store.crash()
             kept = (store.current_in(), store.peek_out())
             if kept != numbers:
                 self._lost_numbers = True
                 self._lab._ledger.forget(old.role, kept[1], now)
+            if kept[0] > numbers[0]:
+                self._lost_reset = kept[0]
             numbers = kept
         else:
             store.rollback()

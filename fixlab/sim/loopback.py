@@ -248,7 +248,8 @@ class Loopback:
         checkers = self._checkers
         before = checkers.written() if checkers is not None else {}
         tries, self._refusal = 0, ""
-        while tries < _HEAL_TRIES + self._behind():
+        most = _HEAL_TRIES + self._behind()  # each try that is refused catches up by one
+        while tries < most:
             tries += 1
             if self._heal_once():
                 break

@@ -16,6 +16,7 @@ from fixlab.analysis.findings import Findings, analyze
 from fixlab.errors import FixLabError, StateError
 from fixlab.faults import Faults, LinkFaults
 from fixlab.session.config import SessionConfig
+from fixlab.session.profiles import PROFILES
 from fixlab.sim import Loopback
 from fixlab.sim.endpoint import Endpoint
 from fixlab.sim.scenario import VERBS
@@ -63,8 +64,10 @@ class Case(NamedTuple):
         return f"{self.seed} {self.version}{used} {self.keeper} {self.sides} {self.style}"
 
 
-def play(seed: int, *, version: str = "", profile: str = "spec") -> tuple[SessionConfig, Logs]:
-    """The logs of one seed."""
+def play(
+    seed: int, *, version: str = "", profile: str = "spec", other_profile: str = ""
+) -> tuple[SessionConfig, Logs]:
+    """The logs of one seed; the acceptor may have a profile of its own."""
     chance = Random(f"sound/{seed}")
     both: dict[str, Any] = {"begin_string": chance.choice(VERSIONS)}
     both["heartbeat_seconds"] = chance.choice((5, 30))
@@ -81,14 +84,18 @@ def play(seed: int, *, version: str = "", profile: str = "spec") -> tuple[Sessio
         {name: chance.choice(values) for name, values in _OPTIONS if chance.random() < 0.2}
         for _ in _ENDS
     ]
-    for settings in own:
-        if settings.get("early_messages") == "drop":
+    profiles = (profile, other_profile or profile)
+    for settings, name in zip(own, profiles, strict=True):
+        if settings.get("early_messages", PROFILES[name].early_messages) == "drop":
             settings.pop("resend_range", None)
     config = SessionConfig(
-        sender_comp_id="BUY", target_comp_id="SELL", profile=profile, **(both | own[0])
+        sender_comp_id="BUY", target_comp_id="SELL", profile=profiles[0], **(both | own[0])
     )
     other = SessionConfig(
-        sender_comp_id="SELL", target_comp_id="BUY", profile=profile, **(both | own[1])
+        sender_comp_id="SELL",
+        target_comp_id="BUY",
+        profile=profiles[1],
+        **(both | own[1]),
     )
     if chance.random() < 0.1 and both["begin_string"] != "FIX.4.0":
         config = replace(config, reset_on_logon=True)

@@ -202,6 +202,39 @@ def test_a_log_may_begin_in_the_middle(tmp_path: Path) -> None:
     assert found.table["confidence"].tolist() == ["medium"]
 
 
+def test_a_log_may_begin_within_a_recovery(tmp_path: Path) -> None:
+    # SEQ-07: the TestRequest was held before the log begins, and is answered behind the gap.
+    text = "0 > D 7 dup\n9 > D 9 dup\n9.1 > 4 10 dup 123=Y 36=12\n9.2 < 0 14 112=X\n"
+    log = read(tmp_path, script(text + "9.3 > D 16\n15 > D 17\n")["SELL"], "prefixed")
+    assert told(replay(log, side="SELL")) == []
+
+
+def test_a_gap_may_be_asked_for_before_the_log(tmp_path: Path) -> None:
+    # What is dropped needs no answer; the request at the end tells what was missing all along.
+    text = "0 < 0 8\n9 > 0 8\n14 > 1 9 112=T\n24 < 0 9\n43 > 0 10\n"
+    text += "57 > A 14\n57.1 < A 10\n57.2 < 2 11 7=2 16=0\n"
+    log = read(tmp_path, script(text)["SELL"], "prefixed", ours="SELL")
+    assert told(replay(log, profile="artio")) == []
+
+
+def test_a_reset_that_comes_much_later_does_not_answer_one(tmp_path: Path) -> None:
+    text = "3 < A 1 141=Y\n44 > A 1 141=Y\n44.1 < A 1 141=Y\n74 < 0 2\n74.1 > 0 2\n"
+    assert told(played(tmp_path, text + "75 > D 3\n76 < 8 3\n")) == []
+
+
+def test_what_a_setting_would_explain_is_unsure_and_names_it(tmp_path: Path) -> None:
+    text, expected = WRONG["an order that is filled over"]
+    read_off = played(tmp_path, text)
+    given = played(
+        tmp_path, text, config=SessionConfig(sender_comp_id="SELL", target_comp_id="BUY")
+    )
+    assert told(read_off) == told(given) == [expected]
+    assert read_off.table["confidence"].tolist() == ["low"]
+    assert "no deviation with persist_messages=False" in read_off.table["summary"].iloc[0]
+    assert given.table["confidence"].tolist() == ["high"]
+    assert "no deviation with" not in given.table["summary"].iloc[0]
+
+
 def test_what_was_lost_on_its_way_is_no_fault_of_who_asks(tmp_path: Path) -> None:
     text = "1 > D 2 lost\n2 > D 3\n2.1 < 2 2 7=2 16=0\n2.2 > D 2 dup\n2.3 > D 3 dup\n9 > D 4\n"
     log = read(tmp_path, script(UP + text)["BUY"], "prefixed")

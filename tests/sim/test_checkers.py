@@ -2,24 +2,29 @@
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from fixlab.errors import FixLabError, Violation
-from fixlab.session import liveness
+from fixlab.faults import Faults, PeerFaults, StoreFaults
+from fixlab.session import lifecycle, liveness
+from fixlab.session.config import SessionConfig
 from fixlab.session.core import Core
 from fixlab.session.ending import Ending
 from fixlab.session.outbound import Composer, Replay
 from fixlab.session.recovering import Recovering
 from fixlab.session.session import Session
 from fixlab.session.transitions import TransitionKind
-from fixlab.sim import scenarios, sweep
+from fixlab.sim import Scenario, scenarios, sweep
 from fixlab.sim.checkers import INVARIANTS
 from fixlab.sim.loopback import Loopback
 from fixlab.stores.memory import MemoryStore
 from fixlab.wire.message import Message
 
 Patch = pytest.MonkeyPatch
+BUY = SessionConfig(sender_comp_id="BUY", target_comp_id="SELL")
+SELL = BUY.mirrored()
 SEEDS = 300  # more than any of the defects below needs
 
 
@@ -175,6 +180,104 @@ def test_an_unchecked_loopback_raises_nothing(monkeypatch: Patch) -> None:
         lab.initiator.send(Message("D", {11: n}))
     lab.run(seconds=1)
     assert lab.acceptor.session.gap is not None
+
+
+def a_lost_reset() -> Loopback:
+    """The acceptor's store has lost a reset: it counts from 7 on, and the other end from 2."""
+    lost = Faults(store=StoreFaults(lose_tail=(14,)))
+    lab = Loopback(check=True, acceptor_faults=lost)
+    lab.logon()
+    for n in range(4):
+        lab.initiator.send(Message("D", {11: n}))
+    lab.run(seconds=1)
+    lab.initiator.reset()
+    lab.run(seconds=1)
+    lab.crash("acceptor")
+    assert (lab.acceptor.session.next_in, lab.initiator.session.next_out) == (7, 2)
+    return lab
+
+
+def test_who_lost_a_reset_finds_numbers_too_low_until_they_reach_its_own() -> None:
+    lab = a_lost_reset()
+    lab.heal()
+    assert lab.acceptor.session.next_in == lab.initiator.session.next_out > 7
+    compose, now = lab.initiator.session._compose, lab.clock.now()
+    again = compose.message(b"D", 7, b"", b"11=again\x01", now)
+    with pytest.raises(Violation, match="never uses a number twice"):
+        lab.acceptor._arrive(again, now)
+
+
+# Who beats too slowly reads 15 s in the first Logon, which says 5 s; then one who takes any.
+@pytest.mark.parametrize(("misread", "legal"), [((1,), True), ((3,), False)])
+def test_only_a_logon_that_is_read_otherwise_may_come_up_against_the_settings(
+    monkeypatch: Patch, misread: tuple[int, ...], legal: bool
+) -> None:
+    if not legal:
+        monkeypatch.setattr(lifecycle, "_check_interval", lambda *given: None)
+    lab = Loopback(
+        check=True,
+        config=replace(BUY, heartbeat_seconds=5),
+        acceptor_config=replace(SELL, heartbeat_range_seconds=(10, 60)),
+        acceptor_faults=Faults(peer=PeerFaults(slow_heartbeats=misread)),
+    )
+    lab.logon()
+    if legal:
+        lab.heal()
+        return
+    with pytest.raises(Violation, match="they cannot log on, and did"):
+        lab.heal()
+
+
+# Faults after which less can be demanded, or of other numbers; and a seed that shows it.
+BROKEN = {
+    "a reset nobody asked for, and a request, in one read": (
+        202119,
+        Scenario(
+            initiator=BUY,
+            acceptor=SELL,
+            initiator_faults=Faults(peer=PeerFaults(drop=(1,))),
+            acceptor_faults=Faults(peer=PeerFaults(reset_unasked=(1,))),
+            steps=(("logon",), ("logon",)),
+        ),
+    ),
+    "a crash behind a reset that was lost twice": (
+        0,
+        Scenario(
+            initiator=BUY,
+            acceptor=SELL,
+            steps=(
+                ("logon",),
+                ("reset", "acceptor"),
+                ("lose", "acceptor", 2),
+                ("run", 3),
+                ("logon",),
+                ("crash", "acceptor"),
+                ("logon",),
+            ),
+        ),
+    ),
+    "beats agreed on that are faster than both settings": (
+        204923,
+        Scenario(
+            initiator=replace(
+                BUY, profile="quickfixj", heartbeat_seconds=5, reset_on_disconnect=True
+            ),
+            acceptor=SELL,
+            initiator_faults=Faults(
+                peer=PeerFaults(number_reused=(4, 7), slow_heartbeats=((1, 2), (1, 3), 6))
+            ),
+            acceptor_faults=Faults(peer=PeerFaults(bad_begin_string=(7, 11))),
+            steps=(("logon",), ("run", 31), ("connect",)),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("why", BROKEN)
+def test_what_a_broken_engine_may_do_is_no_fault_of_a_session(why: str) -> None:
+    seed, scenario = BROKEN[why]
+    outcome = scenario.run(seed)
+    assert outcome.ok, outcome.text
 
 
 def test_each_invariant_has_a_sentence() -> None:
