@@ -206,7 +206,9 @@ def _fragment(delimiter: bytes) -> re.Pattern[bytes]:
 @cache
 def _trailer(delimiter: bytes) -> re.Pattern[bytes]:
     mark = re.escape(delimiter)
-    return re.compile(rb"%b10=([0-9]{3})(?:%b|(?![0-9])|(?=8=FIX))" % (mark, mark))
+    # Cut after its second digit, what looks like the third one begins the next message.
+    number = rb"([0-9]{2}(?!8=FIX)[0-9])"
+    return re.compile(rb"%b10=%b(?:%b|(?![0-9])|(?=8=FIX))" % (mark, number, mark))
 
 
 @cache

@@ -152,6 +152,8 @@ def wire_of(text: bytes, mark: bytes) -> bytes:
 
 def trailer_end(data: bytes, at: int, mark: bytes, end: int) -> int:
     """Where the CheckSum(10) ends that begins at a place, or -1."""
+    if data.startswith(b"8=FIX", at + 5):
+        return -1
     if data[at : at + 3] != b"10=" or not is_number(data[at + 3 : min(at + 6, end)]):
         return -1
     if at + 6 > end:

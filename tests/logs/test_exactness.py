@@ -73,6 +73,20 @@ def test_a_line_with_two_trailers(length: bytes, between: bytes) -> None:
     assert differences((wire + b"\n") * 20) == []
 
 
+@pytest.mark.parametrize("cut", range(1, 12))
+@pytest.mark.parametrize("mark", [b"\x01", b"|"])
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_message_cut_in_its_trailer_hides_nothing_behind_it(
+    cut: int, mark: bytes, end: bytes
+) -> None:
+    wires = [encode(b"FIX.4.4", b"35=0\x0134=%d\x01" % number) for number in range(1, 300)]
+    text = b"".join(wire[:-cut] + wire + end for wire in wires).replace(b"\x01", mark)
+    assert differences(text) == []
+    # A last delimiter that is missing is no damage.
+    found = log_of(text).frame["valid"].sum()
+    assert found == len(wires) * (2 if cut == 1 else 1)
+
+
 @pytest.mark.parametrize("size", [*range(4_094, 4_100), 6_000])
 @pytest.mark.parametrize("stripped", [False, True])
 def test_of_a_message_with_a_defect_the_beginning_counts(size: int, stripped: bool) -> None:
