@@ -138,6 +138,7 @@ class Case:
         self.view = {(one.session, one.sender): one.view for one in made.directions}
         self.one_sided = {one.session: one.one_sided for one in made.directions}
         self._streams: dict[Kind, dict[tuple[str, str], tuple[list[int], list[Event]]]] = {}
+        self._wholes: dict[str, list[Ints]] = {}
         self._decoded: dict[int, dict[int, tuple[str, str]]] = {}
         self.asked = {
             event.request: event
@@ -199,13 +200,33 @@ class Case:
             found += rows[max(at - count, 0) : at].tolist()
         return sorted(found, reverse=True)[:count]
 
-    def first_after(self, session: str, row: int) -> int | None:
-        """The next row that is of the session or of none; with no session, the next row."""
+    def first_after(self, session: str, row: int, *, whole: bool = False) -> int | None:
+        """The next row that is of the session or of none; with no session, the next row.
+
+        `whole`: the next one that is not torn.
+        """
         if not session:
+            if whole:
+                return _next(self._whole, row)
             return row + 1 if row + 1 < len(self.time) else None
-        near = [rows[np.searchsorted(rows, row, "right") :][:1] for rows in self._near(session)]
-        found = np.concatenate(near)
-        return int(found.min()) if len(found) else None
+        near = self._near_whole(session) if whole else self._near(session)
+        found = [at for rows in near if (at := _next(rows, row)) is not None]
+        return min(found, default=None)
+
+    @cached_property
+    def _torn(self) -> Bools:
+        """Which rows are the begin of a message only."""
+        torn = np.array([name == "truncated" for name in self.defects], np.bool_)
+        return ~self.valid & torn[self.defect]
+
+    @cached_property
+    def _whole(self) -> Ints:
+        return np.flatnonzero(~self._torn)
+
+    def _near_whole(self, session: str) -> list[Ints]:
+        if session not in self._wholes:
+            self._wholes[session] = [rows[~self._torn[rows]] for rows in self._near(session)]
+        return self._wholes[session]
 
     def extent(self, session: str | None) -> Extent:
         """What the messages of a session, or of all of the log, cover."""
@@ -257,9 +278,7 @@ class Case:
 
     def is_torn(self, row: int) -> bool:
         """Whether there is such a row, and it is the begin of a message only."""
-        if not 0 <= row < len(self.valid) or self.valid[row]:
-            return False
-        return bool(self.defects[self.defect[row]] == "truncated")
+        return 0 <= row < len(self.valid) and bool(self._torn[row])
 
     def seconds(self, one: int, other: int) -> float:
         """From one row to another; nan when a time is missing."""
@@ -447,3 +466,9 @@ def span(begin: int | None, end: int | None) -> str:
     if begin is None:
         return "?"
     return f"{begin}" if end is None or end == begin else f"{begin} to {end}"
+
+
+def _next(rows: Ints, row: int) -> int | None:
+    """The first of some rows, which ascend, behind one."""
+    at = int(np.searchsorted(rows, row, "right"))
+    return int(rows[at]) if at < len(rows) else None

@@ -29,6 +29,7 @@ _ALONE_MAX = 3  # alike in one direction that are told one by one
 _TORN_MAX = (
     4  # messages that are cut by one loss of a line, at most: one each way, a Logon each
 )
+_LOGONS_MAX = 2_000  # of a side that are looked at
 _UNMISSED, _UNASKED = (
     "nobody missed {}: the logger masks or rewrites {}, or nobody checks",
     "nobody asked for {}, so the log itself may be cut",
@@ -63,15 +64,13 @@ def damage_of(case: Case) -> Damage:
     rows: Ints = np.flatnonzero(~case.valid).astype(np.int64)
     alone = np.ones(len(rows), np.bool_)
     many = []
-    near_logons: Ints | None = None
     for session, sender, defect, members in _alike(case, rows):
         missed = _gaps_of(case, session, sender, rows[members])
         fates = np.array(
             [0 if gap is None else 2 if _is_asked(case, gap) else 1 for gap in missed], np.int8
         )
         if defect == "truncated":  # of those near a Logon each is looked at
-            near_logons = _near_logons(case) if near_logons is None else near_logons
-            fates[np.isin(rows[members], near_logons)] = 2
+            fates[np.isin(rows[members], _near_logons(case, session))] = 2
         for fate in (0, 1):
             same = np.flatnonzero(fates == fate)
             if len(same) > _ALONE_MAX:
@@ -102,17 +101,14 @@ def _alike(case: Case, rows: Ints) -> Iterator[tuple[str, str, str, Ints]]:
             yield session, sender, case.defects[case.defect[row]], places[part]
 
 
-def _near_logons(case: Case) -> Ints:
+def _near_logons(case: Case, session: str) -> Ints:
     """Damaged rows that a Logon may follow: the line may have been lost in the middle."""
-    everything = np.arange(len(case.valid))
-    logons = np.flatnonzero(case.is_type(everything, "A"))[: 10 * ROWS_MAX]
-    found = [
-        row
-        for logon in logons.tolist()
-        for row in case.last_before(case.sessions[case.session[logon]], logon, _TORN_MAX + 1)
-        if not case.valid[row]
-    ]
-    return np.array(sorted(set(found)), np.int64)
+    found: set[int] = set()
+    for side in case.sides_of.get(session, ()):
+        rows = case.rows_of(session, side.sender)
+        for logon in rows[case.is_type(rows, "A")][:_LOGONS_MAX].tolist():
+            found.update(case.last_before(session, logon, _TORN_MAX))
+    return np.array(sorted(row for row in found if not case.valid[row]), np.int64)
 
 
 def _gaps_of(case: Case, session: str, sender: str, rows: Ints) -> list[Event | None]:
@@ -171,13 +167,13 @@ def _cut_off(case: Case, row: int) -> tuple[int | None, bool]:
     """
     session, truncated = _name(case.sessions, case.session[row]), case.is_torn(row)
     following = case.first_after(session, row)
-    if case.type_of(row) == "A" and row > 0 and not case.valid[row - 1]:
-        return following, True  # that Logon itself
-    # Both sides may have been writing, and a Logon be cut in its turn.
-    for _ in range(_TORN_MAX):
-        if not truncated or following is None or not case.is_torn(following):
-            break
-        following = case.first_after(session, following)
+    if session and case.type_of(row) == "A":
+        before = case.last_before(session, row, 1)
+        if before and not case.valid[before[0]]:
+            return following, True  # that Logon itself
+    if truncated:
+        # Both sides may have been writing, and a Logon be cut in its turn.
+        following = case.first_after(session, row, whole=True)
     if following is None or case.type_of(following) != "A":
         return following, False
     return following, truncated or not case.valid[following]
