@@ -72,9 +72,9 @@ class Way:
         gap = self.gaps[-1]
         gap.begin, gap.end = min(gap.begin, begin), max(gap.end, end)
 
-    def over(self, number: int, how: str, row: int) -> None:
+    def over(self, number: int, how: str, row: int, *, sure: bool = True) -> None:
         """A missing number is not missing any more."""
-        unknown = self.missing.pop(number)[1] and how == "lost"
+        unknown = (self.missing.pop(number)[1] or not sure) and how == "lost"
         record = self.records[self.epoch, number]
         record.how, record.ended = "unknown" if unknown else how, row
         if self.gap is not None:
@@ -278,7 +278,8 @@ def _ended(talk: Talk, row: int) -> None:
         known = talk.was_up and way.view != "out" and way.gap is not None
         for number, (noticed, _) in list(way.missing.items()) if known else ():
             if noticed < talk.connection and number not in way.asked:
-                way.over(number, "lost", row)  # a whole connection did without it
+                # A whole connection did without it; its receiver's log shows all that came.
+                way.over(number, "lost", row, sure=way.view == "in")
         way.close(row)
         way.give_up("abandoned", row)
         way.asked = set()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 import fixlab as fx
@@ -78,6 +78,7 @@ def found_by_rule(frame: pd.DataFrame) -> list[tuple[Any, ...]]:
 
 
 @SETTINGS
+@example(seed=2285, odd=0.4)  # given up in a log of which nobody knows who kept it
 @given(seed=st.integers(0, 1 << 32), odd=st.sampled_from([0.0, 0.1, 0.4]))
 def test_made_up_sessions(seed: int, odd: float) -> None:
     frame = proper(seed, odd=odd)

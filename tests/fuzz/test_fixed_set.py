@@ -17,15 +17,15 @@ from tests.fuzz.targets import TARGETS
 
 INPUTS = {
     "framer": 1_500,
-    "session": 1_200,
+    "session": 800,
     "stores": 150,
     "explain": 250,
     # A frame takes milliseconds to make.
-    "read_log": 300,
-    "analyze": 100,
-    "replay": 100,
-    "reconcile": 150,
-    "page": 40,
+    "read_log": 200,
+    "analyze": 60,
+    "replay": 60,
+    "reconcile": 70,
+    "page": 20,
 }
 
 

@@ -16,7 +16,7 @@ from fixlab.wire.message import checksum, encode
 from tests.logs.compare import differences, log_of
 from tests.logs.made import DELIMITERS, Maker
 
-SEEDS = range(60)
+SEEDS = range(40)
 LINES = 100
 
 
