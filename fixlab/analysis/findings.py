@@ -30,6 +30,7 @@ from fixlab.analysis._finds_connections import Schedule
 from fixlab.analysis._letter import Letter
 from fixlab.analysis._once import once
 from fixlab.analysis._reconstruct import reconstruct
+from fixlab.analysis._uncollected import uncollected
 from fixlab.errors import ConfigError
 from fixlab.frames import (
     CONFIDENCES,
@@ -93,9 +94,10 @@ def analyze(
     frame = check(log, MESSAGES).reset_index(drop=True)
     lines = log if hasattr(log, "raw") else None
     looked_at = once(frame)
-    made = reconstruct(looked_at.frame, expected_start=expected_start)
-    case = Case(looked_at.frame, made, lines, repeated=looked_at.repeated)
-    found = in_order([*found_in(case, schedule), *_finds_damage.defects(case)])
+    with uncollected():
+        made = reconstruct(looked_at.frame, expected_start=expected_start)
+        case = Case(looked_at.frame, made, lines, repeated=looked_at.repeated)
+        found = in_order([*found_in(case, schedule), *_finds_damage.defects(case)])
     kept, left_out = capped(found)
     return Findings(
         *(case, kept, roots(kept), left_out, lines),
